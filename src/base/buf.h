@@ -1,0 +1,42 @@
+/* buf.h - a growable byte buffer with a hard limit. It owns its memory. An append that would pass
+   `max` appends nothing, marks the buffer failed, and returns -1; every later append fails too, so
+   that a caller may append many pieces and look once at the end. Memory comes in powers of two and
+   an allocation that fails counts as the limit. Invariant: n <= cap <= max (rounded up). */
+#pragma once
+
+#include <stdarg.h>
+
+#include "base/slice.h"
+
+struct buf {
+    char *p;
+    size_t n;   /* bytes in use */
+    size_t cap; /* bytes allocated */
+    size_t max; /* limit on n; 0 in a zeroed struct means BUF_MAX_DEFAULT */
+    bool failed;
+};
+
+#define BUF_MAX_DEFAULT ((size_t)64 << 20)
+#define BUF_SCOPE __attribute__((cleanup(buf_done))) struct buf
+
+void buf_init(struct buf *b, size_t max); /* a zeroed struct is a valid empty buffer too */
+void buf_done(struct buf *b);             /* frees; the struct can be used again */
+void buf_reset(struct buf *b);            /* n = 0, failed = false, memory kept */
+
+int buf_reserve(struct buf *b, size_t more); /* room for `more` bytes at p + n */
+char *buf_space(struct buf *b, size_t more); /* the same, the room or NULL; then n += used */
+int buf_add(struct buf *b, struct slice s);
+int buf_addc(struct buf *b, char c);
+int buf_adds(struct buf *b, const char *z);
+int buf_addu(struct buf *b, uint64_t v); /* decimal */
+int buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int buf_addv(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+void buf_drop(struct buf *b, size_t n); /* the first n bytes go, the rest moves down */
+
+static inline struct slice buf_slice(const struct buf *b)
+{
+    return (struct slice){b->p, b->n};
+}
+
+/* The bytes as a C string; valid until the next change. NULL only when memory or limit fail. */
+const char *buf_cstr(struct buf *b);

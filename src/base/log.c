@@ -1,0 +1,99 @@
+/* log.c - formats one line and writes it with one call. */
+#include "base/log.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/random.h"
+
+static _Atomic int threshold = LOG_INFO;
+static _Atomic int use_json;
+static _Atomic int out_fd = 2;
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+enum log_level log_threshold(void)
+{
+    return (enum log_level)atomic_load_explicit(&threshold, memory_order_relaxed);
+}
+
+void log_set(enum log_level level, bool json, int fd)
+{
+    threshold = (int)level;
+    use_json = json;
+    out_fd = fd;
+}
+
+static bool is_plain(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c <= ' ' || c >= 127 || c == '"' || c == '=' || c == '\\')
+            return false;
+    }
+    return s.n > 0;
+}
+
+/* Bytes that are not printable ASCII become \u00XX: valid in JSON, harmless on a terminal. */
+static void add_quoted(struct buf *b, struct slice s)
+{
+    buf_addc(b, '"');
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c == '"' || c == '\\') {
+            buf_addc(b, '\\');
+            buf_addc(b, (char)c);
+        } else if (c < ' ' || c >= 127) {
+            buf_addf(b, "\\u%04x", c);
+        } else {
+            buf_addc(b, (char)c);
+        }
+    }
+    buf_addc(b, '"');
+}
+
+static void add_time(struct buf *b)
+{
+    int64_t now = clock_now_ms();
+    time_t sec = (time_t)(now / 1000);
+    struct tm tm;
+    gmtime_r(&sec, &tm);
+    buf_addf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+             tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(now % 1000));
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields)
+{
+    BUF_SCOPE b = {.max = 16384};
+    bool json = use_json;
+    buf_adds(&b, json ? "{\"time\":\"" : "time=");
+    add_time(&b);
+    buf_addf(&b, json ? "\",\"level\":\"%s\",\"event\":\"%s\"" : " level=%s event=%s",
+             level_names[level], event);
+    for (const struct log_field *f = fields; f->key; f++) {
+        buf_addf(&b, json ? ",\"%s\":" : " %s=", f->key);
+        if (f->is_number)
+            buf_addf(&b, "%lld", (long long)f->number);
+        else if (json || !is_plain(f->text))
+            add_quoted(&b, slice_sub(f->text, 0, 2000));
+        else
+            buf_add(&b, slice_sub(f->text, 0, 2000));
+    }
+    b.failed = false;
+    if (json)
+        buf_addc(&b, '}');
+    buf_addc(&b, '\n');
+    ssize_t put = write(out_fd, b.p, b.n);
+    (void)put; /* a full log disk must not stop mail */
+}
+
+struct trace trace_new(void)
+{
+    struct trace t;
+    random_name(t.id, sizeof(t.id) - 1);
+    return t;
+}

@@ -1,0 +1,63 @@
+/* metric.h - counters, gauges and histograms, declared where they are counted. Rows register
+   themselves at start; node/ prints them as Prometheus text (format 0.0.4). Counting is one relaxed
+   atomic add. A label has a fixed set of values, given in the row: no stranger makes new series. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/buf.h"
+
+enum metric_kind { METRIC_KIND_COUNTER, METRIC_KIND_GAUGE, METRIC_KIND_HISTOGRAM };
+enum { METRIC_VALUES = 24, METRIC_BUCKETS = 16 };
+
+struct metric {
+    const char *name; /* without the carbonado_ prefix */
+    const char *help;
+    enum metric_kind kind;
+    const char *label;  /* NULL: none */
+    const char *values; /* "ok refused failed": at most METRIC_VALUES, by index */
+    _Atomic int64_t n[METRIC_VALUES];
+    _Atomic int64_t buckets[METRIC_BUCKETS]; /* histogram: see metric_bounds_us */
+    _Atomic int64_t sum_us;
+    struct metric *next;
+};
+
+#define METRIC_(name_, kind_, label_, values_, help_)                                              \
+    struct metric metric_##name_ = {.name = #name_,                                                \
+                                    .help = help_,                                                 \
+                                    .kind = METRIC_KIND_##kind_,                                   \
+                                    .label = label_,                                               \
+                                    .values = values_};                                            \
+    __attribute__((constructor)) static void metric_register_##name_(void)                         \
+    {                                                                                              \
+        metric_register(&metric_##name_);                                                          \
+    }                                                                                              \
+    _Static_assert(1, "")
+#define METRIC_COUNTER(name, help) METRIC_(name, COUNTER, NULL, NULL, help)
+#define METRIC_COUNTER_BY(name, label, values, help) METRIC_(name, COUNTER, label, values, help)
+#define METRIC_GAUGE(name, help) METRIC_(name, GAUGE, NULL, NULL, help)
+#define METRIC_GAUGE_BY(name, label, values, help) METRIC_(name, GAUGE, label, values, help)
+#define METRIC_HISTOGRAM(name, help) METRIC_(name, HISTOGRAM, NULL, NULL, help) /* durations */
+#define METRIC_DECLARE(name) extern struct metric metric_##name
+
+void metric_register(struct metric *m);
+struct metric *metric_first(void);
+
+static inline void metric_add(struct metric *m, unsigned value_index, int64_t n)
+{
+    atomic_fetch_add_explicit(&m->n[value_index], n, memory_order_relaxed);
+}
+
+static inline void metric_inc(struct metric *m)
+{
+    metric_add(m, 0, 1);
+}
+
+static inline void metric_set(struct metric *m, unsigned value_index, int64_t n)
+{
+    atomic_store_explicit(&m->n[value_index], n, memory_order_relaxed);
+}
+
+void metric_observe_us(struct metric *m, int64_t us); /* histogram */
+
+void metric_print_all(struct buf *out);

@@ -1,0 +1,12 @@
+/* utf8.h - RFC 3629 UTF-8: validation and walking. No overlong forms, no surrogates, at most
+   U+10FFFF. */
+#pragma once
+
+#include "base/buf.h"
+
+/* Length of the valid sequence at p (1 to 4, at most n), its code point in *ret; 0 when invalid. */
+size_t utf8_next(const char *p, size_t n, uint32_t *ret);
+bool utf8_valid(struct slice s);
+bool ascii_only(struct slice s);                         /* no byte over 127 */
+void utf8_add(struct buf *out, uint32_t cp);             /* invalid code points become U+FFFD */
+void utf8_add_repaired(struct buf *out, struct slice s); /* each bad byte run becomes U+FFFD */
