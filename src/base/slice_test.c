@@ -1,10 +1,5 @@
 /* slice_test.c - cuts, numbers and comparisons of slices. */
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-#include "base/slice.h"
+#include "base/test.h"
 
 static void cut_walks_every_field(void **state)
 {
@@ -53,5 +48,5 @@ int main(void)
         cmocka_unit_test(numbers_refuse_what_is_none),
         cmocka_unit_test(comparison_folds_ascii_only),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(tests);
 }
