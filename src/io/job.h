@@ -1,0 +1,49 @@
+/* job.h - work that may block. A complete request becomes a job; it is run at a place, on a thread
+   of that place, and comes back to its loop. The job never sees the connection, the loop never
+   touches the job until done().
+
+   CPU    password hashes, parsing, compression: a pool of as many threads as cores
+   READ   database reads and pack reads: a pool of 2 x cores
+   WRITE  the account's shard writer (store/shard.c): run() is called inside a savepoint of the
+          group's transaction with `txn` set; done() comes after the commit is durable. When the
+          commit fails, err is set and everything that run() put into its output must be thrown
+          away: look at err first in done(). run() may be called again (re-runnable): it touches
+          only the database and the job. */
+#pragma once
+
+#include "base/err.h"
+
+struct loop;
+struct txn; /* store/txn.h */
+
+enum place { PLACE_LOOP, PLACE_CPU, PLACE_READ, PLACE_WRITE };
+
+enum job_next {
+    JOB_DONE, /* call done() on the job's loop (err.code says how it went) */
+    JOB_MOVE, /* run() again at job->place; run may have been changed too */
+};
+
+struct job {
+    struct job *next;  /* the queue's */
+    struct loop *loop; /* where done() runs; NULL: done() runs on the thread that finished it */
+    enum place place;  /* where run() runs next */
+    uint64_t account;  /* PLACE_WRITE: whose shard */
+    enum job_next (*run)(struct job *, struct txn *txn); /* txn: PLACE_WRITE only, else NULL */
+    void (*done)(struct job *);
+    struct err err; /* WRITE: set by run() to have its savepoint rolled back */
+    /* the runner's own */
+    struct job *queued_next;
+    int64_t queued_us;
+    unsigned char msg[32] __attribute__((aligned(8))); /* a struct loop_msg */
+};
+
+void job_submit(struct job *job); /* from any thread */
+
+int jobs_start(unsigned cpu_threads, unsigned read_threads, struct err *e);
+void jobs_stop(void); /* waits for what is queued */
+
+/* store/ tells where WRITE jobs go. */
+void jobs_set_writer(void (*submit)(struct job *));
+
+/* For writers: hand a finished or moved job on (to its loop, or the next place). */
+void job_finish(struct job *job, enum job_next next);
