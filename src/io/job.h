@@ -11,6 +11,8 @@
           only the database and the job. */
 #pragma once
 
+#include <stdint.h>
+
 #include "base/err.h"
 
 struct loop;

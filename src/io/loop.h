@@ -3,6 +3,8 @@
    never touch a database, a file or anything that blocks (architecture: Places). */
 #pragma once
 
+#include <stdint.h>
+
 #include "base/err.h"
 #include "base/list.h"
 
