@@ -132,6 +132,26 @@ static int parse_any(const struct setting *s, struct slice v, int64_t *ret, stru
     return parse_number(s, v, ret, e);
 }
 
+/* Readers may hold an old text for ever, so none is freed; each distinct one is kept once, so that
+   reloads to and fro cost nothing. Only the thread that loads settings comes here. */
+static const char *keep_text(struct slice v)
+{
+    static struct kept {
+        struct kept *next;
+        char text[];
+    } * texts;
+    for (struct kept *k = texts; k; k = k->next)
+        if (slice_eq(slice_str(k->text), v))
+            return k->text;
+    struct kept *k = calloc(1, sizeof(*k) + v.n + 1);
+    BUG_IF(!k);
+    if (v.n)
+        memcpy(k->text, v.p, v.n);
+    k->next = texts;
+    texts = k;
+    return k->text;
+}
+
 int setting_check(const struct setting *s, struct slice v, struct err *e)
 {
     int64_t ignored;
@@ -148,12 +168,8 @@ int setting_parse(struct setting *s, struct slice v, struct err *e)
         atomic_store(&s->number, n);
         return 0;
     }
-    /* Readers may hold the old text for ever, so it is never freed: a reload costs a few bytes. */
-    if (slice_eq(v, slice_str(setting_text(s))))
-        return 0;
-    char *copy = strndup(v.n ? v.p : "", v.n);
-    BUG_IF(!copy);
-    atomic_store(&s->string, copy);
+    if (!slice_eq(v, slice_str(setting_text(s))))
+        atomic_store(&s->string, keep_text(v));
     return 0;
 }
 

@@ -1,0 +1,45 @@
+/* help.c - help made of the rows: one screen for all, one for each. */
+#include "cli/cli.h"
+
+static void print_options(FILE *out, const struct cli_option *o, bool json)
+{
+    for (; o && o->name; o++) {
+        if (!json && strcmp(o->name, "--json") == 0)
+            continue;
+        char left[64];
+        snprintf(left, sizeof(left), "%s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+        fprintf(out, "  %-28s %s\n", left, o->text);
+    }
+}
+
+void cli_help_all(FILE *out)
+{
+    size_t n;
+    const struct cli_command *const *all = cli_commands(&n);
+    fputs("carbonado: a mail suite in one program\n\n"
+          "Usage: carbonado [OPTIONS] COMMAND [ARGUMENTS]\n\nCommands:\n",
+          out);
+    for (size_t i = 0; i < n; i++)
+        fprintf(out, "  %-18s %s\n", all[i]->name, all[i]->summary);
+    fputs("\nOptions of every command:\n", out);
+    print_options(out, cli_common_options(), true);
+    fputs("\n\"carbonado help COMMAND\" tells more about one. Exit status: 0 done, 1 failed, 2 "
+          "wrong\n"
+          "arguments, 69 the server does not answer, 75 try later, 77 not permitted, 78 wrong\n"
+          "configuration.\n",
+          out);
+}
+
+void cli_help_one(FILE *out, const struct cli_command *cmd)
+{
+    fprintf(out, "Usage: carbonado %s%s%s\n\n%s.\n", cmd->name, cmd->args[0] ? " " : "", cmd->args,
+            cmd->summary);
+    if (cmd->help)
+        fprintf(out, "\n%s\n", cmd->help);
+    if (cmd->options && cmd->options[0].name) {
+        fputs("\nOptions:\n", out);
+        print_options(out, cmd->options, true);
+    }
+    fputs("\nOptions of every command:\n", out);
+    print_options(out, cli_common_options(), cmd->flags & CLI_JSON);
+}
