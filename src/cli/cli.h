@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 
 /* Exit codes; the names and numbers follow sysexits(3) where it has one. */
@@ -82,6 +83,7 @@ int cli_check_owner(const struct cli *c);
 const struct cli_command *const *cli_commands(size_t *ret_n);
 void cli_help_all(FILE *out);
 void cli_help_one(FILE *out, const struct cli_command *cmd);
+void cli_help_man(struct buf *out); /* COMMANDS and OPTIONS of carbonado(1) */
 const struct cli_option *cli_common_options(void);
 
 /* Parses argv and runs; the value is the exit status of the process. */

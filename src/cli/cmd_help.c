@@ -3,6 +3,12 @@
 
 static int run(struct cli *c)
 {
+    if (cli_option(c, "--man")) {
+        BUF_SCOPE out = {0};
+        cli_help_man(&out);
+        printf("%.*s", SARG(buf_slice(&out)));
+        return CLI_OK;
+    }
     if (c->argc == 0) {
         cli_help_all(stdout);
         return CLI_OK;
@@ -25,10 +31,16 @@ static int run(struct cli *c)
     return CLI_OK;
 }
 
+static const struct cli_option options[] = {
+    {"--man", NULL, "All of it, as the part of carbonado(1) that lists the commands"},
+    {0},
+};
+
 const struct cli_command cmd_help = {
     .name = "help",
     .args = "[COMMAND] [WORD]",
     .summary = "Show what a command does and takes",
+    .options = options,
     .flags = CLI_NOCONFIG,
     .run = run,
 };

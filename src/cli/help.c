@@ -1,6 +1,8 @@
 /* help.c - help made of the rows: one screen for all, one for each. */
 #include "cli/cli.h"
 
+#include "node/roff.h"
+
 static void print_options(FILE *out, const struct cli_option *o, bool json)
 {
     for (; o && o->name; o++) {
@@ -42,4 +44,37 @@ void cli_help_one(FILE *out, const struct cli_command *cmd)
     }
     fputs("\nOptions of every command:\n", out);
     print_options(out, cli_common_options(), cmd->flags & CLI_JSON);
+}
+
+static void man_options(struct buf *out, const struct cli_option *o)
+{
+    for (; o && o->name; o++) {
+        buf_adds(out, ".TP\n.B ");
+        roff_add(out, o->name);
+        if (o->arg)
+            buf_addf(out, " \\fI%s\\fR", o->arg);
+        buf_addc(out, '\n');
+        roff_add(out, o->text);
+        buf_adds(out, ".\n");
+    }
+}
+
+void cli_help_man(struct buf *out)
+{
+    size_t n;
+    const struct cli_command *const *all = cli_commands(&n);
+    buf_adds(out, ".SH COMMANDS\n");
+    for (size_t i = 0; i < n; i++) {
+        buf_addf(out, ".SS %s %s\n", all[i]->name, all[i]->args);
+        roff_add(out, all[i]->summary);
+        buf_adds(out, ".\n");
+        if (all[i]->help) {
+            buf_adds(out, ".PP\n");
+            roff_add(out, all[i]->help);
+            buf_addc(out, '\n');
+        }
+        man_options(out, all[i]->options);
+    }
+    buf_adds(out, ".SH OPTIONS\nEvery command takes these.\n");
+    man_options(out, cli_common_options());
 }

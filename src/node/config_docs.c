@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/setting.h"
+#include "node/roff.h"
 
 static void print_number(const struct setting *s, int64_t v, char *out, size_t n)
 {
@@ -59,23 +60,6 @@ void config_docs_markdown(struct buf *out)
     }
 }
 
-/* roff takes a leading dot or quote as a request, a backslash as an escape, "-" as a hyphen. */
-static void add_roff(struct buf *out, const char *text)
-{
-    bool line_start = true;
-    for (const char *p = text; *p; p++) {
-        if (line_start && (*p == '.' || *p == '\''))
-            buf_adds(out, "\\&");
-        if (*p == '\\')
-            buf_adds(out, "\\e");
-        else if (*p == '-')
-            buf_adds(out, "\\-");
-        else
-            buf_addc(out, *p);
-        line_start = *p == '\n';
-    }
-}
-
 void config_docs_man(struct buf *out)
 {
     buf_adds(out, ".SH SETTINGS\n");
@@ -87,11 +71,11 @@ void config_docs_man(struct buf *out)
         group = s->group;
         describe_values(s, values, sizeof(values));
         buf_addf(out, ".TP\n.B %s.%s\n", s->group, s->name);
-        add_roff(out, s->text);
+        roff_add(out, s->text);
         buf_adds(out, "\n.br\nDefault: ");
-        add_roff(out, default_of(s, def, sizeof(def)));
+        roff_add(out, default_of(s, def, sizeof(def)));
         buf_adds(out, "; ");
-        add_roff(out, values);
+        roff_add(out, values);
         buf_adds(out, s->at_start ? "; a change needs a restart.\n" : ".\n");
     }
 }

@@ -1,0 +1,53 @@
+# The front door: each target is a line to a script or to Meson, which do the work.
+PYTHON = /usr/bin/python3
+
+.PHONY: all run check check-deep bench fuzz format docs install clean setup
+
+all: build-release/build.ninja
+	ninja -C build-release
+
+build-release/build.ninja:
+	scripts/setup build
+	meson setup build-release --buildtype=release
+
+# Serves a demo installation in the foreground: packages, build, accounts, mail, addresses.
+run:
+	@scripts/setup build
+	@scripts/demo
+
+# Everything that must hold. The last line says how many tests passed and failed.
+check:
+	@scripts/setup check
+	@$(PYTHON) scripts/check
+
+# The same, then unit tests under ThreadSanitizer and a minute of each fuzzer.
+check-deep:
+	@scripts/setup check
+	@$(PYTHON) scripts/check --deep
+
+# Each fuzzer for SECONDS.
+SECONDS = 60
+fuzz:
+	@scripts/setup check
+	@$(PYTHON) scripts/fuzz --seconds $(SECONDS)
+
+bench:
+	@scripts/setup bench
+	@bench/run
+
+format:
+	git ls-files -z 'src/*.c' 'src/*.h' | xargs -0 clang-format -i
+
+# What is made from the program: docs/configuration.md and parts of the manual pages.
+docs: all
+	ninja -C build-release docs
+
+install: all
+	meson install -C build-release --no-rebuild
+
+clean:
+	rm -rf build build-release build-check build-clang build-tsan build-fuzz
+
+# Every Debian package that building and testing need.
+setup:
+	@scripts/setup check
