@@ -34,12 +34,20 @@ void db_stmt_register(struct db_stmt *s);
 struct db_stmt *db_stmt_first(void);
 
 /* --- connections -------------------------------------------------------------------------- */
-enum db_open_flags { DB_CREATE = 1, DB_READONLY = 2 };
-/* SQLite: WAL, synchronous=FULL, foreign keys off, busy timeout; one file. */
+enum db_open_flags {
+    DB_CREATE = 1,
+    DB_READONLY = 2,
+    DB_NO_CHECKPOINT = 4, /* SQLite: commits never checkpoint; somebody calls db_checkpoint */
+};
+/* SQLite: WAL, synchronous=FULL, foreign keys off, busy timeout; one file. A connection that has
+   lost its PostgreSQL server fails with ERR_IO and connects again at the next use. */
 int db_open_sqlite(const char *path, unsigned flags, struct db **ret, struct err *e);
 int db_open_postgres(const char *conninfo, unsigned flags, struct db **ret, struct err *e);
 void db_close(struct db *db); /* NULL is fine */
 enum db_engine db_engine(const struct db *db);
+/* SQLite: moves the write-ahead log into the file as far as readers allow (PASSIVE; `truncate`
+   waits for readers and cuts the log). *ret_left: frames still in the log. PostgreSQL: nothing. */
+int db_checkpoint(struct db *db, bool truncate, int64_t *ret_left, struct err *e);
 
 /* --- transactions ------------------------------------------------------------------------- */
 enum db_mode { DB_READ, DB_WRITE }; /* READ: one snapshot (REPEATABLE READ READ ONLY) */
@@ -51,7 +59,9 @@ int db_savepoint_release(struct db *db, struct err *e);
 int db_savepoint_rollback(struct db *db, struct err *e);
 
 /* --- statements --------------------------------------------------------------------------- */
-/* Begins a use of the statement: binds, then db_next until 0, then db_end (also after errors). A
+/* PostgreSQL must be able to infer every parameter's type from the statement (bare `$1` in a SELECT
+   list cannot be); SUM of BIGINT and EXISTS read as numbers on both.
+   Begins a use of the statement: binds, then db_next until 0, then db_end (also after errors). A
    statement is in use once at a time per connection. */
 struct db_query *db_query(struct db *db, struct db_stmt *stmt);
 void db_bind_i64(struct db_query *q, int n, int64_t v);       /* n from 1: $1 */
@@ -85,3 +95,25 @@ struct db_migration {
    `migration(module, version, at)`. ERR_UNSUPPORTED when the database is newer than the table. */
 int db_migrate(struct db *db, const char *module, const struct db_migration *m, size_t n,
                struct err *e);
+
+/* The schema of a module, registered so that the statements test makes the tables of all modules:
+   DB_MODULE(directory, directory_migrations); defines `struct db_module db_module_directory`. */
+struct db_module {
+    const char *name;
+    const struct db_migration *migrations;
+    size_t n;
+    struct db_module *next;
+};
+#define DB_MODULE(name_, migrations_)                                                              \
+    static struct db_module db_module_##name_ = {.name = #name_,                                   \
+                                                 .migrations = (migrations_),                      \
+                                                 .n = sizeof(migrations_) /                        \
+                                                      sizeof((migrations_)[0])};                   \
+    __attribute__((constructor)) static void db_module_register_##name_(void)                      \
+    {                                                                                              \
+        db_module_register(&db_module_##name_);                                                    \
+    }                                                                                              \
+    _Static_assert(1, "")
+void db_module_register(struct db_module *m);
+struct db_module *db_module_first(void);
+int db_migrate_module(struct db *db, const struct db_module *m, struct err *e);

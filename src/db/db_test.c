@@ -1,0 +1,431 @@
+/* db_test.c - the same behaviour on both engines: parameters, types, transactions, savepoints,
+   errors, migrations; and what belongs to one engine (durability pragmas, reconnecting). */
+#include "base/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/setting.h"
+#include "db/db.h"
+#include "db/engine.h"
+#include "db/pg_test.h"
+
+DB_STMT(put, "INSERT INTO thing (id, name, bytes, n) VALUES ($1, $2, $3, $4)");
+DB_STMT(put_once, "INSERT INTO thing (id, name, bytes, n) VALUES ($1, $2, $3, $4) "
+                  "ON CONFLICT DO NOTHING RETURNING id");
+DB_STMT(get, "SELECT id, name, bytes, n FROM thing WHERE id = $1");
+DB_STMT(all, "SELECT id FROM thing ORDER BY id");
+DB_STMT(again, "SELECT id FROM thing WHERE n = $2 AND id > $1 AND n < $2 + $1 + 100 ORDER BY id");
+DB_STMT(sum, "SELECT SUM(n), COUNT(*), EXISTS (SELECT 1 FROM thing WHERE id = 1), 7 FROM thing");
+DB_STMT(bump, "UPDATE thing SET n = n + $1 WHERE id >= $2");
+DB_STMT(bump_returning, "UPDATE thing SET n = n + $1 WHERE id >= $2 RETURNING n");
+DB_STMT(broken, "SELECT x FROM no_such_table WHERE y = $1");
+DB_STMT(quoted, "SELECT id FROM thing WHERE name = '$9 it' AND id = $1");
+
+static const struct db_migration steps[] = {
+    {1,
+     "CREATE TABLE thing (id INTEGER PRIMARY KEY, name TEXT UNIQUE, bytes BLOB, n BIGINT NOT NULL)",
+     "CREATE TABLE thing (id BIGINT PRIMARY KEY, name TEXT UNIQUE, bytes BYTEA, n BIGINT NOT "
+     "NULL)"},
+    {2, "CREATE INDEX thing_n ON thing (n); CREATE INDEX thing_b ON thing (bytes)",
+     "CREATE INDEX thing_n ON thing (n); CREATE INDEX thing_b ON thing (bytes)"},
+};
+static const struct db_migration bad_step[] = {
+    {1, "CREATE TABLE half (id INTEGER); CREATE TABLE half (id INTEGER)",
+     "CREATE TABLE half (id INTEGER); CREATE TABLE half (id INTEGER)"},
+};
+
+SETTING_DECLARE(db, busy_timeout);
+
+static struct pg_test cluster;
+static bool have_pg;
+static char dir[] = "/tmp/carbonado-db-XXXXXX";
+static char file[64];
+
+static struct db *open_engine(enum db_engine engine)
+{
+    struct db *db = NULL;
+    struct err e = {0};
+    int r = engine == DB_SQLITE ? db_open_sqlite(file, DB_CREATE, &db, &e)
+                                : db_open_postgres(cluster.conninfo, 0, &db, &e);
+    if (r)
+        fail_msg("%s", e.text);
+    return db;
+}
+
+static struct db *fresh(enum db_engine engine)
+{
+    struct err e = {0};
+    if (engine == DB_SQLITE)
+        unlink(file);
+    struct db *db = open_engine(engine);
+    db_script(db, "DROP TABLE IF EXISTS thing; DROP TABLE IF EXISTS migration", &e);
+    if (db_migrate(db, "test", steps, 2, &e))
+        fail_msg("%s", e.text);
+    return db;
+}
+
+static int put(struct db *db, int64_t id, const char *name, int64_t n, struct err *e)
+{
+    return db_run(db, &stmt_put, e, "itbi", id, slice_str(name), S("\0\xff"), n);
+}
+
+static int64_t count(struct db *db)
+{
+    struct db_query *q = db_query(db, &stmt_all);
+    int64_t n = 0;
+    while (db_next(q, NULL) > 0)
+        n++;
+    db_end(q);
+    return n;
+}
+
+static void values_come_back(enum db_engine engine)
+{
+    struct db *db = fresh(engine);
+    struct err e = {0};
+    const int64_t numbers[] = {0, -1, INT64_MAX, INT64_MIN, 1LL << 40};
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(put(db, i + 1, (char[]){(char)('a' + i), 0}, numbers[i], &e), 0);
+    assert_int_equal(db_run(db, &stmt_put, &e, "itbi", 9LL, SNONE, SNONE, 3LL), 0);
+    assert_int_equal(db_run(db, &stmt_put, &e, "itbi", 10LL, S(""), S(""), 3LL), 0);
+    for (int64_t i = 0; i < 5; i++) {
+        struct db_query *q = db_query(db, &stmt_get);
+        db_bind_i64(q, 1, i + 1);
+        assert_int_equal(db_next(q, &e), 1);
+        assert_true(db_i64(q, 3) == numbers[i]);
+        assert_true(slice_eq(db_blob(q, 2), S("\0\xff")));
+        assert_int_equal(db_text(q, 1).n, 1);
+        assert_false(db_is_null(q, 1));
+        assert_int_equal(db_next(q, &e), 0);
+        assert_int_equal(db_next(q, &e), 0);
+        db_end(q);
+    }
+    struct db_query *q = db_query(db, &stmt_get);
+    db_bind_i64(q, 1, 9);
+    assert_int_equal(db_next(q, &e), 1);
+    assert_true(db_is_null(q, 1) && db_is_null(q, 2));
+    assert_null(db_text(q, 1).p);
+    assert_null(db_blob(q, 2).p);
+    db_end(q);
+    q = db_query(db, &stmt_get);
+    db_bind_i64(q, 1, 10);
+    assert_int_equal(db_next(q, &e), 1);
+    assert_non_null(db_text(q, 1).p);
+    assert_non_null(db_blob(q, 2).p);
+    assert_int_equal(db_blob(q, 2).n, 0);
+    db_end(q);
+    db_close(db);
+}
+
+static void parameters_go_by_name(enum db_engine engine)
+{
+    struct db *db = fresh(engine);
+    struct err e = {0};
+    int64_t got = 0;
+    for (int64_t i = 1; i < 5; i++)
+        assert_int_equal(put(db, i, (char[]){(char)('a' + i), 0}, 50, &e), 0);
+    assert_int_equal(db_get_i64(db, &stmt_again, &got, &e, "ii", 2LL, 50LL), 1);
+    assert_int_equal(got, 3);
+    assert_int_equal(db_get_i64(db, &stmt_again, &got, &e, "ii", 2LL, 51LL), 0);
+    assert_int_equal(db_get_i64(db, &stmt_quoted, &got, &e, "i", 2LL), 0);
+    db_close(db);
+}
+
+static void sums_and_exists_are_numbers(enum db_engine engine)
+{
+    struct db *db = fresh(engine);
+    struct err e = {0};
+    put(db, 1, "a", 10000, &e);
+    put(db, 2, "b", -1234567890123456789, &e);
+    struct db_query *q = db_query(db, &stmt_sum);
+    assert_int_equal(db_next(q, &e), 1);
+    assert_true(db_i64(q, 0) == 10000 - 1234567890123456789);
+    assert_int_equal(db_i64(q, 1), 2);
+    assert_int_equal(db_i64(q, 2), 1);
+    assert_int_equal(db_i64(q, 3), 7);
+    db_end(q);
+    db_run(db, &stmt_bump, &e, "ii", 1234567890123456789LL, 2LL);
+    q = db_query(db, &stmt_sum);
+    assert_int_equal(db_next(q, &e), 1);
+    assert_true(db_i64(q, 0) == 10000);
+    db_end(q);
+    db_close(db);
+}
+
+static void changes_are_counted(enum db_engine engine)
+{
+    struct db *db = fresh(engine);
+    struct err e = {0};
+    int64_t got = 0;
+    for (int64_t i = 1; i < 6; i++)
+        put(db, i, (char[]){(char)('a' + i), 0}, 1, &e);
+    assert_int_equal(db_changes(db), 1);
+    assert_int_equal(db_run(db, &stmt_bump, &e, "ii", 4LL, 3LL), 0);
+    assert_int_equal(db_changes(db), 3);
+    assert_int_equal(db_get_i64(db, &stmt_put_once, &got, &e, "itbi", 3LL, S("z"), S(""), 0LL), 0);
+    assert_int_equal(db_changes(db), 0);
+    assert_int_equal(db_get_i64(db, &stmt_put_once, &got, &e, "itbi", 6LL, S("z"), S(""), 0LL), 1);
+    assert_int_equal(got, 6);
+    /* Left before its end, the statement has still done all its work. */
+    struct db_query *q = db_query(db, &stmt_bump_returning);
+    db_bind_i64(q, 1, 100);
+    db_bind_i64(q, 2, 2);
+    assert_int_equal(db_next(q, &e), 1);
+    db_end(q);
+    assert_int_equal(db_changes(db), 5);
+    db_get_i64(db, &stmt_sum, &got, &e, "");
+    assert_int_equal(db_changes(db), 0);
+    db_close(db);
+}
+
+static void transactions_and_savepoints(enum db_engine engine)
+{
+    struct db *db = fresh(engine);
+    struct err e = {0};
+    assert_int_equal(db_begin(db, DB_WRITE, &e), 0);
+    put(db, 1, "a", 1, &e);
+    db_rollback(db);
+    db_rollback(db);
+    assert_int_equal(count(db), 0);
+
+    assert_int_equal(db_begin(db, DB_WRITE, &e), 0);
+    put(db, 1, "a", 1, &e);
+    assert_int_equal(db_savepoint(db, &e), 0);
+    put(db, 2, "b", 1, &e);
+    /* A statement that fails inside the savepoint takes nothing else with it. */
+    assert_int_equal(put(db, 2, "c", 1, &e), -1);
+    assert_int_equal(e.code, ERR_EXISTS);
+    assert_int_equal(db_savepoint_rollback(db, &e), 0);
+    assert_int_equal(db_savepoint(db, &e), 0);
+    put(db, 3, "c", 1, &e);
+    assert_int_equal(db_savepoint_release(db, &e), 0);
+    assert_int_equal(db_commit(db, &e), 0);
+    assert_int_equal(count(db), 2);
+
+    /* One snapshot for the whole read. */
+    struct db *other = open_engine(engine);
+    assert_int_equal(db_begin(db, DB_READ, &e), 0);
+    assert_int_equal(count(db), 2);
+    assert_int_equal(put(other, 4, "d", 1, &e), 0);
+    assert_int_equal(count(db), 2);
+    assert_int_equal(db_commit(db, &e), 0);
+    assert_int_equal(count(db), 3);
+    db_close(other);
+    db_close(db);
+}
+
+static void errors_are_told_at_next(enum db_engine engine)
+{
+    struct db *db = fresh(engine);
+    struct err e = {0};
+    struct db_query *q = db_query(db, &stmt_broken);
+    db_bind_i64(q, 1, 1);
+    assert_int_equal(db_next(q, &e), -1);
+    assert_int_equal(e.code, ERR_BUG);
+    db_end(q);
+    assert_int_equal(db_run(db, &stmt_put, &e, "itbi", 1LL, S("a\0b"), S(""), 1LL), -1);
+    assert_int_equal(e.code, ERR_SYNTAX);
+    assert_int_equal(db_run(db, &stmt_put, &e, "itbi", 1LL, S("\xc3("), S(""), 1LL), -1);
+    assert_int_equal(e.code, ERR_SYNTAX);
+    assert_int_equal(count(db), 0);
+    assert_int_equal(put(db, 1, "a", 1, &e), 0);
+    assert_int_equal(put(db, 2, "a", 1, &e), -1);
+    assert_int_equal(e.code, ERR_EXISTS);
+    assert_int_equal(count(db), 1);
+    db_close(db);
+}
+
+static void hostile_text_is_data(enum db_engine engine)
+{
+    struct db *db = fresh(engine);
+    struct err e = {0};
+    struct slice evil = S("'; DROP TABLE thing; -- $1 \" \\ \xf0\x9f\x92\x8e");
+    assert_int_equal(db_run(db, &stmt_put, &e, "itbi", 1LL, evil, evil, 1LL), 0);
+    struct db_query *q = db_query(db, &stmt_get);
+    db_bind_i64(q, 1, 1);
+    assert_int_equal(db_next(q, &e), 1);
+    assert_true(slice_eq(db_text(q, 1), evil) && slice_eq(db_blob(q, 2), evil));
+    db_end(q);
+    db_close(db);
+}
+
+static void migrations_are_whole_and_once(enum db_engine engine)
+{
+    struct db *db = fresh(engine);
+    struct err e = {0};
+    assert_int_equal(db_migrate(db, "test", steps, 2, &e), 0);
+    assert_int_equal(db_migrate(db, "bad", bad_step, 1, &e), -1);
+    /* Nothing of the step that failed is left. */
+    assert_int_equal(db_script(db, "CREATE TABLE half (id INTEGER); DROP TABLE half", &e), 0);
+    assert_int_equal(db_migrate(db, "test", steps, 1, &e), -1);
+    assert_int_equal(e.code, ERR_UNSUPPORTED);
+    db_close(db);
+}
+
+static void (*const both[])(enum db_engine) = {
+    values_come_back,     parameters_go_by_name,         sums_and_exists_are_numbers,
+    changes_are_counted,  transactions_and_savepoints,   errors_are_told_at_next,
+    hostile_text_is_data, migrations_are_whole_and_once,
+};
+
+static void on_sqlite(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++)
+        both[i](DB_SQLITE);
+}
+
+static void on_postgres(void **state)
+{
+    (void)state;
+    if (!have_pg)
+        skip();
+    for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++)
+        both[i](DB_POSTGRES);
+}
+
+DB_STMT(sqlite_sync, "SELECT synchronous FROM pragma_synchronous");
+DB_STMT(sqlite_wal, "SELECT journal_mode = 'wal' FROM pragma_journal_mode");
+
+static void sqlite_is_durable(void **state)
+{
+    (void)state;
+    struct db *db = fresh(DB_SQLITE);
+    struct err e = {0};
+    int64_t v = 0;
+    assert_int_equal(db_get_i64(db, &stmt_sqlite_sync, &v, &e, ""), 1);
+    assert_int_equal(v, 2);
+    assert_int_equal(db_get_i64(db, &stmt_sqlite_wal, &v, &e, ""), 1);
+    assert_int_equal(v, 1);
+    assert_int_equal(put(db, 1, "a", 1, &e), 0);
+    assert_int_equal(db_checkpoint(db, true, &v, &e), 0);
+    assert_int_equal(v, 0);
+    db_close(db);
+}
+
+static void sqlite_lock_is_busy(void **state)
+{
+    (void)state;
+    struct db *db = fresh(DB_SQLITE), *other = NULL;
+    struct err e = {0};
+    assert_int_equal(setting_parse(&set_db_busy_timeout, S("20ms"), &e), 0);
+    other = open_engine(DB_SQLITE);
+    setting_reset(&set_db_busy_timeout);
+    assert_int_equal(db_begin(db, DB_WRITE, &e), 0);
+    assert_int_equal(db_begin(other, DB_WRITE, &e), -1);
+    assert_int_equal(e.code, ERR_BUSY);
+    assert_int_equal(count(other), 0);
+    db_rollback(db);
+    assert_int_equal(db_begin(other, DB_WRITE, &e), 0);
+    db_rollback(other);
+    db_close(other);
+    db_close(db);
+}
+
+static void sqlite_files_that_are_none(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct db *db = NULL;
+    unlink(file);
+    assert_int_equal(db_open_sqlite(file, 0, &db, &e), -1);
+    assert_int_equal(e.code, ERR_NOTFOUND);
+    char junk[5000];
+    memset(junk, 'x', sizeof(junk));
+    assert_int_equal(file_replace(file, slice_of(junk, sizeof(junk)), 0600, &e), 0);
+    assert_int_equal(db_open_sqlite(file, 0, &db, &e), -1);
+    assert_int_equal(e.code, ERR_CORRUPT);
+    unlink(file);
+}
+
+static void sqlite_reader_cannot_write(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct db *db = fresh(DB_SQLITE), *ro = NULL;
+    assert_int_equal(put(db, 1, "a", 1, &e), 0);
+    assert_int_equal(db_open_sqlite(file, DB_READONLY, &ro, &e), 0);
+    assert_int_equal(count(ro), 1);
+    assert_int_equal(put(ro, 2, "b", 1, &e), -1);
+    assert_int_equal(e.code, ERR_IO);
+    db_close(ro);
+    db_close(db);
+}
+
+static void postgres_connects_again(void **state)
+{
+    (void)state;
+    if (!have_pg)
+        skip();
+    struct err e = {0};
+    struct db *db = fresh(DB_POSTGRES), *killer = open_engine(DB_POSTGRES);
+    assert_int_equal(put(db, 1, "a", 1, &e), 0);
+    assert_int_equal(db_script(killer,
+                               "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                               "WHERE pid <> pg_backend_pid() AND usename = 'test'",
+                               &e),
+                     0);
+    usleep(100000);
+    assert_int_equal(put(db, 2, "b", 1, &e), -1);
+    assert_int_equal(e.code, ERR_IO);
+    assert_int_equal(put(db, 2, "b", 1, &e), 0);
+    assert_int_equal(count(db), 2);
+
+    /* A transaction that lost its connection cannot commit. */
+    assert_int_equal(db_begin(db, DB_WRITE, &e), 0);
+    assert_int_equal(put(db, 3, "c", 1, &e), 0);
+    db_script(killer,
+              "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+              "WHERE pid <> pg_backend_pid() AND usename = 'test'",
+              &e);
+    usleep(100000);
+    assert_int_equal(db_commit(db, &e), -1);
+    assert_int_equal(count(db), 2);
+
+    /* A failed transaction that is committed is none. */
+    assert_int_equal(db_begin(db, DB_WRITE, &e), 0);
+    assert_int_equal(put(db, 4, "d", 1, &e), 0);
+    assert_int_equal(put(db, 4, "d", 1, &e), -1);
+    assert_int_equal(db_commit(db, &e), -1);
+    assert_int_equal(e.code, ERR_BUSY);
+    assert_int_equal(count(db), 2);
+    db_close(killer);
+    db_close(db);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    have_pg = pg_test_start(&cluster);
+    if (!mkdtemp(dir))
+        return -1;
+    snprintf(file, sizeof(file), "%s/t.db", dir);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    if (have_pg)
+        pg_test_stop(&cluster);
+    unlink(file);
+    return rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(on_sqlite),
+        cmocka_unit_test(on_postgres),
+        cmocka_unit_test(sqlite_is_durable),
+        cmocka_unit_test(sqlite_lock_is_busy),
+        cmocka_unit_test(sqlite_files_that_are_none),
+        cmocka_unit_test(sqlite_reader_cannot_write),
+        cmocka_unit_test(postgres_connects_again),
+    };
+    return cmocka_run_group_tests_name(__FILE__, tests, set_up, tear_down);
+}
