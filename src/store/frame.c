@@ -1,0 +1,200 @@
+/* frame.c - compressing and checking the frames of a blob. Compression contexts are large, so the
+   few that run at once are kept and used again. */
+#include "store/frame.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include <openssl/evp.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+#include <zstd.h>
+
+#include "base/setting.h"
+
+SETTING(store, zstd_level, INT, 3, 1, 19,
+        "Compression level of stored messages. Higher is smaller and slower.");
+
+enum { KEPT = 16 };
+
+static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+    ZSTD_CCtx *c[KEPT];
+    ZSTD_DCtx *d[KEPT];
+    size_t nc, nd;
+} kept;
+
+static ZSTD_CCtx *packer_take(void)
+{
+    pthread_mutex_lock(&kept_lock);
+    ZSTD_CCtx *c = kept.nc ? kept.c[--kept.nc] : NULL;
+    pthread_mutex_unlock(&kept_lock);
+    if (!c)
+        c = ZSTD_createCCtx();
+    BUG_IF(!c);
+    return c;
+}
+
+static void packer_give(ZSTD_CCtx *c)
+{
+    pthread_mutex_lock(&kept_lock);
+    if (kept.nc < KEPT) {
+        kept.c[kept.nc++] = c;
+        c = NULL;
+    }
+    pthread_mutex_unlock(&kept_lock);
+    ZSTD_freeCCtx(c);
+}
+
+static ZSTD_DCtx *unpacker_take(void)
+{
+    pthread_mutex_lock(&kept_lock);
+    ZSTD_DCtx *d = kept.nd ? kept.d[--kept.nd] : NULL;
+    pthread_mutex_unlock(&kept_lock);
+    if (!d)
+        d = ZSTD_createDCtx();
+    BUG_IF(!d);
+    return d;
+}
+
+static void unpacker_give(ZSTD_DCtx *d)
+{
+    pthread_mutex_lock(&kept_lock);
+    if (kept.nd < KEPT) {
+        kept.d[kept.nd++] = d;
+        d = NULL;
+    }
+    pthread_mutex_unlock(&kept_lock);
+    ZSTD_freeDCtx(d);
+}
+
+__attribute__((destructor)) static void kept_free(void)
+{
+    while (kept.nc)
+        ZSTD_freeCCtx(kept.c[--kept.nc]);
+    while (kept.nd)
+        ZSTD_freeDCtx(kept.d[--kept.nd]);
+}
+
+int frames_begin(struct frames *f, uint64_t max, struct err *e)
+{
+    *f = (struct frames){0};
+    buf_init(&f->bytes, max);
+    f->part = malloc(FRAME_SIZE);
+    f->sha = EVP_MD_CTX_new();
+    BUG_IF(!f->part || !f->sha);
+    if (EVP_DigestInit_ex(f->sha, EVP_sha256(), NULL) != 1)
+        return err_set(e, ERR_BUG, "SHA-256 is not available");
+    return 0;
+}
+
+static int frame_add(struct frames *f, struct slice content, struct err *e)
+{
+    struct frame fr = {0};
+    char *room = buf_space(&f->bytes, content.n);
+    if (!room)
+        return err_set(e, ERR_LIMIT, "content is too large to store");
+    if (!f->plain) {
+        ZSTD_CCtx *c = packer_take();
+        /* Room for less than all of it: zstd gives up by itself when it would not shrink. */
+        size_t most = f->n == 0 ? content.n - content.n / 5 : content.n - 1;
+        size_t n = ZSTD_compressCCtx(c, room, most, content.p, content.n,
+                                     (int)setting_get(&set_store_zstd_level));
+        packer_give(c);
+        fr.packed = !ZSTD_isError(n) && n <= most;
+        fr.stored = fr.packed ? (uint32_t)n : 0;
+        if (f->n == 0 && !fr.packed)
+            f->plain = true;
+    }
+    if (!fr.packed) {
+        memcpy(room, content.p, content.n);
+        fr.stored = (uint32_t)content.n;
+    }
+    fr.sum = XXH3_64bits(room, fr.stored);
+    f->bytes.n += fr.stored;
+    if (f->n == f->cap) {
+        f->cap = f->cap ? f->cap * 2 : 1;
+        f->table = reallocarray(f->table, f->cap, sizeof *f->table);
+        BUG_IF(!f->table);
+    }
+    f->table[f->n++] = fr;
+    return 0;
+}
+
+int frames_feed(struct frames *f, struct slice content, struct err *e)
+{
+    if (EVP_DigestUpdate(f->sha, content.p, content.n) != 1)
+        return err_set(e, ERR_BUG, "SHA-256 failed");
+    f->size += content.n;
+    while (content.n) {
+        if (f->part_n == 0 && content.n >= FRAME_SIZE) {
+            if (frame_add(f, slice_sub(content, 0, FRAME_SIZE), e))
+                return -1;
+            content = slice_from(content, FRAME_SIZE);
+            continue;
+        }
+        size_t n = FRAME_SIZE - f->part_n < content.n ? FRAME_SIZE - f->part_n : content.n;
+        memcpy(f->part + f->part_n, content.p, n);
+        f->part_n += n;
+        content = slice_from(content, n);
+        if (f->part_n == FRAME_SIZE) {
+            f->part_n = 0;
+            if (frame_add(f, slice_of(f->part, FRAME_SIZE), e))
+                return -1;
+        }
+    }
+    return 0;
+}
+
+int frames_end(struct frames *f, struct err *e)
+{
+    if (f->part_n && frame_add(f, slice_of(f->part, f->part_n), e))
+        return -1;
+    if (EVP_DigestFinal_ex(f->sha, f->hash, NULL) != 1)
+        return err_set(e, ERR_BUG, "SHA-256 failed");
+    free(f->part);
+    f->part = NULL;
+    f->part_n = 0;
+    EVP_MD_CTX_free(f->sha);
+    f->sha = NULL;
+    if (f->bytes.n) { /* give back what doubling took too much */
+        char *p = realloc(f->bytes.p, f->bytes.n);
+        if (p) {
+            f->bytes.p = p;
+            f->bytes.cap = f->bytes.n;
+        }
+    }
+    return 0;
+}
+
+void frames_done(struct frames *f)
+{
+    buf_done(&f->bytes);
+    free(f->table);
+    free(f->part);
+    EVP_MD_CTX_free(f->sha);
+    *f = (struct frames){0};
+}
+
+int frame_unpack(const struct frame *f, const char *stored, char *out, size_t want, struct err *e)
+{
+    if (XXH3_64bits(stored, f->stored) != f->sum)
+        return err_set(e, ERR_CORRUPT, "checksum of a frame is wrong");
+    if (!f->packed) {
+        if (f->stored != want)
+            return err_set(e, ERR_CORRUPT, "a frame has the wrong length");
+        memcpy(out, stored, want);
+        return 0;
+    }
+    ZSTD_DCtx *d = unpacker_take();
+    size_t n = ZSTD_decompressDCtx(d, out, want, stored, f->stored);
+    unpacker_give(d);
+    if (ZSTD_isError(n) || n != want)
+        return err_set(e, ERR_CORRUPT, "a frame does not decompress");
+    return 0;
+}
+
+void frame_hash(struct slice content, unsigned char out[FRAME_HASH])
+{
+    BUG_IF(EVP_Digest(content.p, content.n, out, NULL, EVP_sha256(), NULL) != 1);
+}

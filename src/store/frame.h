@@ -1,0 +1,42 @@
+/* frame.h - content as it is stored: cut into frames of 64 KB, each compressed by itself (zstd), so
+   that a range can be read without the rest. When the first does not shrink by a fifth, all are
+   stored plain; later a frame that would grow is stored plain by itself. Each has an XXH3 over its
+   stored bytes; the whole content has its SHA-256. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum { FRAME_SIZE = 65536, FRAME_HASH = 32 };
+
+struct frame {
+    uint32_t stored; /* bytes in the pack */
+    bool packed;     /* zstd */
+    uint64_t sum;    /* XXH3-64 of the stored bytes */
+};
+
+struct frames {
+    uint64_t size; /* of the content */
+    unsigned char hash[FRAME_HASH];
+    struct frame *table;
+    size_t n, cap;
+    struct buf bytes; /* the stored frames, one after the other */
+    bool plain;
+    /* while it is being made */
+    char *part; /* a frame not yet full */
+    size_t part_n;
+    void *sha;
+};
+
+/* max: limit on the stored bytes. Feed any pieces, then end; ERR_LIMIT when memory or limit fail.
+   frames_done is right at any point. */
+int frames_begin(struct frames *f, uint64_t max, struct err *e);
+int frames_feed(struct frames *f, struct slice content, struct err *e);
+int frames_end(struct frames *f, struct err *e);
+void frames_done(struct frames *f);
+
+/* Stored bytes of one frame to its content: exactly want bytes at out. ERR_CORRUPT. */
+int frame_unpack(const struct frame *f, const char *stored, char *out, size_t want, struct err *e);
+
+/* SHA-256 of a whole. */
+void frame_hash(struct slice content, unsigned char out[FRAME_HASH]);

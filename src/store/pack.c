@@ -1,0 +1,267 @@
+/* pack.c - heads of pack files and records, written and read back with every number checked. */
+#include "store/pack.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+
+static const char pack_magic[8] = {'C', 'A', 'R', 'B', 'P', 'A', 'C', 'K'};
+enum { RECORD_MAGIC = 0x43524243 }; /* "CBRC" */
+
+static void put32(char *p, uint32_t v)
+{
+    v = htole32(v);
+    memcpy(p, &v, 4);
+}
+
+static void put64(char *p, uint64_t v)
+{
+    v = htole64(v);
+    memcpy(p, &v, 8);
+}
+
+static uint32_t get32(const char *p)
+{
+    uint32_t v;
+    memcpy(&v, p, 4);
+    return le32toh(v);
+}
+
+static uint64_t get64(const char *p)
+{
+    uint64_t v;
+    memcpy(&v, p, 8);
+    return le64toh(v);
+}
+
+void pack_path(char *out, size_t n, const char *dir, uint64_t pack)
+{
+    snprintf(out, n, "%s/%llu.pack", dir, (unsigned long long)pack);
+}
+
+int pack_create(const char *dir, uint64_t shard, uint64_t pack, int *ret_fd, struct err *e)
+{
+    char path[4096], head[PACK_HEAD] = {0};
+    pack_path(path, sizeof path, dir, pack);
+    AUTO_FD fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_errno(e, ERR_IO, "%s", path);
+    memcpy(head, pack_magic, 8);
+    put32(head + 8, PACK_FORMAT);
+    put32(head + 12, PACK_FORMAT);
+    put64(head + 16, shard);
+    put64(head + 24, pack);
+    put64(head + 32, (uint64_t)clock_now_ms());
+    put64(head + 56, XXH3_64bits(head, 56));
+    if (fd_pwrite_all(fd, head, sizeof head, 0))
+        return err_errno(e, ERR_IO, "%s", path);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+int pack_open(const char *dir, uint64_t shard, uint64_t pack, bool write, int *ret_fd,
+              struct err *e)
+{
+    char path[4096], head[PACK_HEAD];
+    pack_path(path, sizeof path, dir, pack);
+    AUTO_FD fd = open(path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(e, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "%s", path);
+    ptrdiff_t n = fd_pread_full(fd, head, sizeof head, 0);
+    if (n < 0)
+        return err_errno(e, ERR_IO, "%s", path);
+    if (n != PACK_HEAD || memcmp(head, pack_magic, 8) != 0)
+        return err_set(e, ERR_CORRUPT, "%s is not a pack", path);
+    if (get32(head + 12) > PACK_FORMAT)
+        return err_set(e, ERR_UNSUPPORTED, "%s has format %u: install a release that reads %u",
+                       path, get32(head + 8), get32(head + 12));
+    if (get64(head + 56) != XXH3_64bits(head, 56) || get64(head + 16) != shard ||
+        get64(head + 24) != pack)
+        return err_set(e, ERR_CORRUPT, "%s: the head is damaged or of another pack", path);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+static uint64_t head_sum(const char *head, const char *table, size_t table_n)
+{
+    XXH3_state_t st;
+    XXH3_64bits_reset(&st);
+    XXH3_64bits_update(&st, head, 88);
+    XXH3_64bits_update(&st, table, table_n);
+    return XXH3_64bits_digest(&st);
+}
+
+void record_head(const struct frames *f, const struct record_origin *o, struct buf *out)
+{
+    size_t table_n = RECORD_FRAME * f->n;
+    char *p = buf_space(out, RECORD_HEAD + table_n);
+    BUG_IF(!p);
+    memset(p, 0, RECORD_HEAD);
+    put32(p, RECORD_MAGIC);
+    put32(p + 4, (uint32_t)(RECORD_HEAD + table_n));
+    memcpy(p + 8, f->hash, FRAME_HASH);
+    put64(p + 40, f->size);
+    put64(p + 48, f->bytes.n);
+    put32(p + 56, (uint32_t)f->n);
+    put64(p + 64, o->account);
+    put64(p + 72, o->collection);
+    put64(p + 80, (uint64_t)o->made_at);
+    char *t = p + RECORD_HEAD;
+    for (size_t i = 0; i < f->n; i++, t += RECORD_FRAME) {
+        put32(t, f->table[i].stored | (f->table[i].packed ? (uint32_t)1 << 31 : 0));
+        put64(t + 4, f->table[i].sum);
+    }
+    put64(p + 88, head_sum(p, p + RECORD_HEAD, table_n));
+    out->n += RECORD_HEAD + table_n;
+}
+
+static int damaged(struct err *e, uint64_t at)
+{
+    return err_set(e, ERR_CORRUPT, "the record at %llu is damaged", (unsigned long long)at);
+}
+
+/* The table's numbers must add up to what the head says. */
+static int record_table(struct record *r, const char *table, uint64_t end, struct err *e)
+{
+    r->table = calloc(r->n ? r->n : 1, sizeof *r->table);
+    r->start = calloc((size_t)r->n + 1, sizeof *r->start);
+    BUG_IF(!r->table || !r->start);
+    uint64_t at = r->data;
+    for (uint32_t i = 0; i < r->n; i++, table += RECORD_FRAME) {
+        uint32_t v = get32(table);
+        r->table[i] =
+            (struct frame){.stored = v & 0x7fffffff, .packed = v >> 31, .sum = get64(table + 4)};
+        r->start[i] = at;
+        at += r->table[i].stored;
+        if (r->table[i].stored > FRAME_SIZE || at > end) {
+            record_done(r);
+            return damaged(e, r->at);
+        }
+    }
+    r->start[r->n] = r->end = at;
+    if (at - r->data != r->stored) {
+        record_done(r);
+        return damaged(e, r->at);
+    }
+    return 0;
+}
+
+int record_read(int fd, uint64_t at, uint64_t end, struct record *ret, struct err *e)
+{
+    char first[4096];
+    if (at > INT64_MAX - RECORD_HEAD || at + RECORD_HEAD > end)
+        return damaged(e, at);
+    size_t want = end - at < sizeof first ? (size_t)(end - at) : sizeof first;
+    ptrdiff_t n = fd_pread_full(fd, first, want, (int64_t)at);
+    if (n < 0)
+        return err_errno(e, ERR_IO, "reading a pack");
+    struct record r = {.at = at};
+    if (n < RECORD_HEAD || get32(first) != RECORD_MAGIC)
+        return damaged(e, at);
+    r.n = get32(first + 56);
+    r.size = get64(first + 40);
+    r.stored = get64(first + 48);
+    size_t table_n = (size_t)RECORD_FRAME * r.n;
+    if (r.n > RECORD_FRAMES_MAX || get32(first + 4) != RECORD_HEAD + table_n ||
+        r.size > (uint64_t)r.n * FRAME_SIZE || (r.n && r.size <= (uint64_t)(r.n - 1) * FRAME_SIZE))
+        return damaged(e, at);
+    r.data = at + RECORD_HEAD + table_n;
+    if (r.data > end)
+        return damaged(e, at);
+    char *table = first + RECORD_HEAD, *big = NULL;
+    if (RECORD_HEAD + table_n > (size_t)n) {
+        big = malloc(table_n);
+        BUG_IF(!big);
+        if (fd_pread_full(fd, big, table_n, (int64_t)at + RECORD_HEAD) != (ptrdiff_t)table_n) {
+            free(big);
+            return damaged(e, at);
+        }
+        table = big;
+    }
+    int rc = head_sum(first, table, table_n) == get64(first + 88) ? record_table(&r, table, end, e)
+                                                                  : damaged(e, at);
+    free(big);
+    if (rc)
+        return -1;
+    memcpy(r.hash, first + 8, FRAME_HASH);
+    r.account = get64(first + 64);
+    r.collection = get64(first + 72);
+    r.made_at = (int64_t)get64(first + 80);
+    *ret = r;
+    return 0;
+}
+
+void record_done(struct record *r)
+{
+    free(r->table);
+    free(r->start);
+    r->table = NULL;
+    r->start = NULL;
+}
+
+int record_frame(int fd, const struct record *r, uint32_t i, char *out, struct err *e)
+{
+    char stored[FRAME_SIZE];
+    ptrdiff_t n = fd_pread_full(fd, stored, r->table[i].stored, (int64_t)r->start[i]);
+    if (n < 0)
+        return err_errno(e, ERR_IO, "reading a pack");
+    if ((size_t)n != r->table[i].stored)
+        return damaged(e, r->at);
+    return frame_unpack(&r->table[i], stored, out, record_frame_size(r, i), e);
+}
+
+int record_check(int fd, const struct record *r, struct err *e)
+{
+    unsigned char hash[FRAME_HASH];
+    char content[FRAME_SIZE];
+    EVP_MD_CTX *sha = EVP_MD_CTX_new();
+    BUG_IF(!sha || EVP_DigestInit_ex(sha, EVP_sha256(), NULL) != 1);
+    int rc = 0;
+    for (uint32_t i = 0; i < r->n && rc == 0; i++) {
+        rc = record_frame(fd, r, i, content, e);
+        if (rc == 0)
+            EVP_DigestUpdate(sha, content, record_frame_size(r, i));
+    }
+    EVP_DigestFinal_ex(sha, hash, NULL);
+    EVP_MD_CTX_free(sha);
+    if (rc == 0 && memcmp(hash, r->hash, sizeof hash) != 0)
+        return err_set(e, ERR_CORRUPT, "the record at %llu is not what was written",
+                       (unsigned long long)r->at);
+    return rc;
+}
+
+uint64_t record_search(int fd, uint64_t at, uint64_t end)
+{
+    char b[FRAME_SIZE];
+    char magic[4];
+    put32(magic, RECORD_MAGIC);
+    while (at + RECORD_HEAD <= end) {
+        size_t want = end - at < sizeof b ? (size_t)(end - at) : sizeof b;
+        ptrdiff_t n = fd_pread_full(fd, b, want, (int64_t)at);
+        if (n < RECORD_HEAD)
+            return end;
+        struct slice rest = slice_of(b, (size_t)n);
+        for (ptrdiff_t hit; (hit = slice_search(rest, slice_of(magic, 4))) >= 0;
+             rest = slice_from(rest, (size_t)hit + 1)) {
+            uint64_t there = at + (uint64_t)(rest.p - b) + (uint64_t)hit;
+            struct record r;
+            if (record_read(fd, there, end, &r, NULL) == 0) {
+                record_done(&r);
+                return there;
+            }
+        }
+        at += (uint64_t)n - 3;
+    }
+    return end;
+}

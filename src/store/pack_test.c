@@ -1,0 +1,145 @@
+/* pack_test.c - records written and read back; every damaged byte is noticed. */
+#include "store/pack.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/random.h"
+#include "base/test.h"
+
+static char dir[64];
+
+static void fill(char *p, size_t n, unsigned mode)
+{
+    if (mode == 0)
+        random_bytes(p, n);
+    else
+        for (size_t i = 0; i < n; i++)
+            p[i] = "The quick brown fox jumps over the lazy dog.\r\n"[(i * mode) % 46];
+}
+
+static uint64_t put(int fd, uint64_t at, struct slice content, size_t step)
+{
+    struct frames f;
+    struct err e = {0};
+    assert_int_equal(frames_begin(&f, (size_t)64 << 20, &e), 0);
+    for (size_t i = 0; i < content.n; i += step)
+        assert_int_equal(frames_feed(&f, slice_sub(content, i, i + step), &e), 0);
+    assert_int_equal(frames_end(&f, &e), 0);
+    struct record_origin o = {7, 9, 11};
+    BUF_SCOPE head = {0};
+    record_head(&f, &o, &head);
+    assert_int_equal(head.n + f.bytes.n, record_length(&f));
+    assert_int_equal(fd_pwrite_all(fd, head.p, head.n, (int64_t)at), 0);
+    assert_int_equal(fd_pwrite_all(fd, f.bytes.p, f.bytes.n, (int64_t)(at + head.n)), 0);
+    at += record_length(&f);
+    frames_done(&f);
+    return at;
+}
+
+static void what_is_written_is_read(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0, 1, 100, 65535, 65536, 65537, 200000, 262144};
+    struct err e = {0};
+    AUTO_FD fd = -1;
+    assert_int_equal(pack_create(dir, 3, 5, &fd, &e), 0);
+    uint64_t at = PACK_HEAD, starts[64];
+    char *content = malloc(262144), frame[FRAME_SIZE];
+    size_t k = 0;
+    for (unsigned mode = 0; mode < 3; mode++)
+        for (size_t i = 0; i < 8; i++) {
+            starts[k++] = at;
+            fill(content, sizes[i], mode);
+            uint64_t next = put(fd, at, slice_of(content, sizes[i]), i % 2 ? 1000 : 300000);
+            if (mode && sizes[i] > 1000)
+                assert_true(next - at < sizes[i]);
+            struct record r;
+            assert_int_equal(record_read(fd, at, next, &r, &e), 0);
+            assert_int_equal(r.end, next);
+            assert_int_equal(r.size, sizes[i]);
+            assert_true(r.account == 7 && r.collection == 9 && r.made_at == 11);
+            assert_int_equal(record_check(fd, &r, &e), 0);
+            for (uint32_t j = 0; j < r.n; j++) {
+                assert_int_equal(record_frame(fd, &r, j, frame, &e), 0);
+                assert_memory_equal(frame, content + (size_t)j * FRAME_SIZE,
+                                    record_frame_size(&r, j));
+            }
+            record_done(&r);
+            assert_int_equal(record_read(fd, at, next - 1, &r, &e), -1);
+            at = next;
+        }
+    for (size_t i = 0; i + 1 < k; i++)
+        assert_int_equal(record_search(fd, starts[i] + 1, at), starts[i + 1]);
+    assert_int_equal(record_search(fd, starts[k - 1] + 1, at), at);
+    free(content);
+}
+
+static void every_damaged_byte_is_noticed(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    AUTO_FD fd = -1;
+    assert_int_equal(pack_create(dir, 3, 6, &fd, &e), 0);
+    char content[700];
+    fill(content, sizeof content, 3);
+    uint64_t end = put(fd, PACK_HEAD, slice_of(content, sizeof content), 64);
+    for (uint64_t at = PACK_HEAD; at < end; at++) {
+        char c, d;
+        assert_int_equal(pread(fd, &c, 1, (off_t)at), 1);
+        d = (char)(c ^ (1 << (at % 8)));
+        assert_int_equal(pwrite(fd, &d, 1, (off_t)at), 1);
+        struct record r;
+        if (record_read(fd, PACK_HEAD, end, &r, &e) == 0) {
+            assert_int_equal(record_check(fd, &r, &e), -1);
+            assert_int_equal(e.code, ERR_CORRUPT);
+            record_done(&r);
+        }
+        assert_int_equal(pwrite(fd, &c, 1, (off_t)at), 1);
+    }
+    for (uint64_t at = 0; at < PACK_HEAD; at++) {
+        char c, d;
+        assert_int_equal(pread(fd, &c, 1, (off_t)at), 1);
+        d = (char)(c ^ 1);
+        assert_int_equal(pwrite(fd, &d, 1, (off_t)at), 1);
+        AUTO_FD again = -1;
+        assert_int_equal(pack_open(dir, 3, 6, false, &again, &e), -1);
+        assert_true(e.code == ERR_CORRUPT || e.code == ERR_UNSUPPORTED);
+        assert_int_equal(pwrite(fd, &c, 1, (off_t)at), 1);
+    }
+    AUTO_FD again = -1;
+    assert_int_equal(pack_open(dir, 4, 6, false, &again, &e), -1);
+    assert_int_equal(pack_open(dir, 3, 6, false, &again, &e), 0);
+    assert_int_equal(pack_open(dir, 3, 7, false, &(int){-1}, &e), -1);
+    assert_int_equal(e.code, ERR_NOTFOUND);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    snprintf(dir, sizeof dir, "/tmp/pack_test.XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    for (uint64_t i = 5; i <= 6; i++) {
+        char path[200];
+        pack_path(path, sizeof path, dir, i);
+        unlink(path);
+    }
+    return rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(every_damaged_byte_is_noticed),
+    };
+    return cmocka_run_group_tests_name(__FILE__, tests, setup, teardown);
+}
