@@ -65,6 +65,13 @@ struct setting {
         setting_register(&set_##group_##_##name_);                                                 \
     }                                                                                              \
     _Static_assert(1, "")
+/* After a row: a change needs a restart. */
+#define SETTING_AT_START(group_, name_)                                                            \
+    __attribute__((constructor)) static void set_at_start_##group_##_##name_(void)                 \
+    {                                                                                              \
+        set_##group_##_##name_.at_start = true;                                                    \
+    }                                                                                              \
+    _Static_assert(1, "")
 #define SETTING_DECLARE(group_, name_) extern struct setting set_##group_##_##name_
 
 void setting_register(struct setting *s);

@@ -1,0 +1,39 @@
+"""What the integration tests share: where the program is, and how to run it."""
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+
+
+def build_dir():
+    return pathlib.Path(os.environ.get("CARBONADO_BUILD", TOP / "build"))
+
+
+@pytest.fixture(scope="session")
+def program():
+    path = build_dir() / "src/cli/carbonado"
+    assert path.exists(), f"{path}: build first (make check does)"
+    return path
+
+
+@pytest.fixture
+def carbonado(program, tmp_path):
+    """carbonado("ports", "--json", status=0) gives its output; standard error is in .err."""
+
+    class Output(str):
+        err = ""
+
+    def run(*args, status=0, env=None, **more):
+        done = subprocess.run([program, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=60,
+                              env={"PATH": os.environ["PATH"], "CARBONADO_STATE": str(tmp_path), **(env or {})},
+                              **more)
+        assert done.returncode == status, f"{args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        out = Output(done.stdout)
+        out.err = done.stderr
+        return out
+
+    return run
