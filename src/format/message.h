@@ -74,9 +74,9 @@ struct field {
 };
 
 enum part_kind {
-    PART_LEAF,
-    PART_MULTIPART, /* children, maybe none */
-    PART_MESSAGE,   /* message/rfc822 or message/global; `nested` unless a limit was passed */
+    PART_LEAF,      /* also a multipart in which no delimiter was found: text/plain to the reader */
+    PART_MULTIPART, /* one child at least */
+    PART_MESSAGE,   /* message/rfc822 or message/global: `nested` is there */
 };
 
 enum encoding {
@@ -94,8 +94,9 @@ struct part {
     enum encoding encoding;
     bool has_type;             /* a Content-Type that could be read; otherwise the default */
     bool closed;               /* multipart: the closing delimiter was there */
-    struct slice type;         /* "text", as written */
-    struct slice subtype;      /* "plain", as written */
+    bool opaque;               /* multipart or message past a limit: application/octet-stream */
+    struct slice type;         /* "text", as written, or the default */
+    struct slice subtype;      /* "plain" */
     struct param_list params;  /* of Content-Type */
     struct slice encoding_raw; /* token as written, empty when absent */
     struct slice id, description, md5, language, location; /* values, blanks at both ends gone */
@@ -159,6 +160,8 @@ static inline struct slice part_body(const struct message *m, const struct part 
     return slice_sub(m->bytes, p->body, p->end);
 }
 
+/* What the part is to a reader: its type, or the default, or what stands for an unsplit one. */
+void part_type(const struct part *p, struct slice *ret_type, struct slice *ret_subtype);
 bool part_is(const struct part *p, const char *type, const char *subtype); /* subtype NULL: any */
 
 /* Is p the root of a message (the whole one or a nested one)? */

@@ -1,0 +1,119 @@
+/* mime.c - RFC 2045 header fields of a part. A Content-Type that cannot be read counts as absent
+   (RFC 2045 5.2); of fields that come twice the first counts. */
+#include "format/mime.h"
+
+#include "format/transfer.h"
+
+void mime_skip(struct slice *s)
+{
+    size_t i = 0, depth = 0;
+    for (; i < s->n; i++) {
+        char c = s->p[i];
+        if (c == '(')
+            depth++;
+        else if (depth && c == ')')
+            depth--;
+        else if (depth && c == '\\' && i + 1 < s->n)
+            i++;
+        else if (!depth && c != ' ' && c != '\t' && c != '\r' && c != '\n')
+            break;
+    }
+    *s = slice_from(*s, i);
+}
+
+/* Cuts a run of token bytes. Only what must end a token ends it: names out there hold anything. */
+static struct slice token(struct slice *s)
+{
+    size_t i = 0;
+    while (i < s->n && (unsigned char)s->p[i] > ' ' && s->p[i] != '/' && s->p[i] != ';' &&
+           s->p[i] != '(' && s->p[i] != ',' && s->p[i] != '"')
+        i++;
+    struct slice t = slice_sub(*s, 0, i);
+    *s = slice_from(*s, i);
+    return t;
+}
+
+static int read_params(struct slice rest, struct arena *a, struct param_list *ret)
+{
+    mime_skip(&rest);
+    if (rest.n && rest.p[0] == ';')
+        rest = slice_from(rest, 1);
+    return param_parse(rest, a, ret);
+}
+
+/* RFC 2045 5.1 */
+static int read_type(struct part *p, struct slice v, struct arena *a)
+{
+    mime_skip(&v);
+    struct slice type = token(&v);
+    mime_skip(&v);
+    if (!type.n || !v.n || v.p[0] != '/')
+        return 0;
+    v = slice_from(v, 1);
+    mime_skip(&v);
+    struct slice subtype = token(&v);
+    if (!subtype.n)
+        return 0;
+    p->has_type = true;
+    p->type = type;
+    p->subtype = subtype;
+    return read_params(v, a, &p->params);
+}
+
+/* RFC 2183 2 */
+static int read_disposition(struct part *p, struct slice v, struct arena *a)
+{
+    mime_skip(&v);
+    if (v.n && v.p[0] == '"')
+        v = slice_from(v, 1);
+    p->disposition = token(&v);
+    if (v.n && v.p[0] == '"')
+        v = slice_from(v, 1);
+    if (!p->disposition.n && !v.n)
+        return 0;
+    return read_params(v, a, &p->disposition_params);
+}
+
+/* RFC 2045 6.1 */
+static void read_encoding(struct part *p, struct slice v)
+{
+    mime_skip(&v);
+    if (v.n && v.p[0] == '"')
+        v = slice_from(v, 1);
+    p->encoding_raw = token(&v);
+    p->encoding = transfer_encoding_of(p->encoding_raw);
+}
+
+int mime_read(struct part *p, bool digest, struct arena *a)
+{
+    uint32_t seen = 0;
+    p->type = digest ? S("message") : S("text");
+    p->subtype = digest ? S("rfc822") : S("plain");
+    for (uint32_t i = 0; i < p->n_fields; i++) {
+        const struct field *f = &p->fields[i];
+        if (f->id < FIELD_CONTENT_DESCRIPTION || f->id > FIELD_CONTENT_TYPE || seen & 1u << f->id)
+            continue;
+        seen |= 1u << f->id;
+        struct slice v = slice_trim(f->value);
+        int r = 0;
+        if (f->id == FIELD_CONTENT_TYPE)
+            r = read_type(p, v, a);
+        else if (f->id == FIELD_CONTENT_DISPOSITION)
+            r = read_disposition(p, v, a);
+        else if (f->id == FIELD_CONTENT_TRANSFER_ENCODING)
+            read_encoding(p, v);
+        else if (f->id == FIELD_CONTENT_ID)
+            p->id = v;
+        else if (f->id == FIELD_CONTENT_DESCRIPTION)
+            p->description = v;
+        else if (f->id == FIELD_CONTENT_LANGUAGE)
+            p->language = v;
+        else if (f->id == FIELD_CONTENT_LOCATION)
+            p->location = v;
+        else
+            p->md5 = v;
+        if (r)
+            return -1;
+    }
+    return 0;
+}
