@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/err.h"
+
 struct arena_block {
     struct arena_block *next;
     size_t used, cap;
@@ -31,8 +33,12 @@ void *arena_alloc(struct arena *a, size_t size, size_t count, size_t align)
         a->failed = true;
         return NULL;
     }
+    BUG_IF(align > _Alignof(struct arena_block));
+    size_t before = a->head ? a->head->used : 0;
     void *p = a->head ? block_take(a->head, bytes, align) : NULL;
-    if (!p) {
+    if (p) {
+        bytes = a->head->used - before; /* with the padding */
+    } else {
         size_t cap = BLOCK_SIZE - sizeof(struct arena_block);
         if (bytes > cap / 2)
             cap = bytes;

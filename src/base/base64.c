@@ -40,12 +40,12 @@ int base64_decode(struct buf *out, struct slice in, struct err *e)
 {
     if (in.n % 4)
         return err_set(e, ERR_SYNTAX, "base64: length is no multiple of 4");
-    char *o = buf_space(out, in.n / 4 * 3);
+    size_t padding = in.n && in.p[in.n - 1] == '=' ? 1 + (in.p[in.n - 2] == '=') : 0;
+    char *o = buf_space(out, in.n / 4 * 3 - padding);
     if (!o)
         return err_set(e, ERR_LIMIT, "base64: too long");
     for (size_t i = 0; i < in.n; i += 4) {
-        bool last = i + 4 == in.n;
-        size_t pad = last && in.p[i + 3] == '=' ? 1 + (in.p[i + 2] == '=') : 0;
+        size_t pad = i + 4 == in.n ? padding : 0;
         uint32_t v = 0;
         for (size_t k = 0; k < 4; k++) {
             int d = k >= 4 - pad ? 0 : digit(in.p[i + k]);

@@ -21,6 +21,25 @@ void buf_reset(struct buf *b)
     b->failed = false;
 }
 
+/* Memory for `want` bytes and one over, so that a terminating NUL never counts against the limit.
+ */
+static int grow(struct buf *b, size_t want)
+{
+    size_t cap = b->cap ? b->cap : 64;
+    if (b->p && want < b->cap)
+        return 0;
+    while (cap <= want && cap <= SIZE_MAX / 2)
+        cap *= 2;
+    char *p = cap > want ? realloc(b->p, cap) : NULL;
+    if (!p) {
+        b->failed = true;
+        return -1;
+    }
+    b->p = p;
+    b->cap = cap;
+    return 0;
+}
+
 int buf_reserve(struct buf *b, size_t more)
 {
     size_t max = b->max ? b->max : BUF_MAX_DEFAULT;
@@ -31,19 +50,7 @@ int buf_reserve(struct buf *b, size_t more)
         b->failed = true;
         return -1;
     }
-    if (want <= b->cap)
-        return 0;
-    size_t cap = b->cap ? b->cap : 64;
-    while (cap < want)
-        cap *= 2;
-    char *p = realloc(b->p, cap);
-    if (!p) {
-        b->failed = true;
-        return -1;
-    }
-    b->p = p;
-    b->cap = cap;
-    return 0;
+    return grow(b, want);
 }
 
 char *buf_space(struct buf *b, size_t more)
@@ -95,7 +102,7 @@ int buf_addv(struct buf *b, const char *fmt, va_list ap)
         b->failed = true;
     } else if ((size_t)n < sizeof(small)) {
         r = buf_add(b, slice_of(small, (size_t)n));
-    } else if (buf_reserve(b, (size_t)n + 1) == 0) {
+    } else if (buf_reserve(b, (size_t)n) == 0) {
         vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
         b->n += (size_t)n;
         r = 0;
@@ -125,7 +132,7 @@ void buf_drop(struct buf *b, size_t n)
 
 const char *buf_cstr(struct buf *b)
 {
-    if (buf_reserve(b, 1))
+    if (buf_reserve(b, 0))
         return NULL;
     b->p[b->n] = '\0';
     return b->p;

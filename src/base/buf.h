@@ -1,7 +1,8 @@
 /* buf.h - a growable byte buffer with a hard limit. It owns its memory. An append that would pass
    `max` appends nothing, marks the buffer failed, and returns -1; every later append fails too, so
    that a caller may append many pieces and look once at the end. Memory comes in powers of two and
-   an allocation that fails counts as the limit. Invariant: n <= cap <= max (rounded up). */
+   an allocation that fails counts as the limit. Invariant: n <= max, and n < cap once p is set, so
+   that a terminator always fits. */
 #pragma once
 
 #include <stdarg.h>

@@ -72,17 +72,16 @@ int file_read(const char *path, struct buf *b, struct err *e)
     if (fd < 0)
         return err_errno(e, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "%s", path);
     for (;;) {
-        char *room = buf_space(b, 16384);
-        if (!room)
-            return err_set(e, ERR_LIMIT, "%s: larger than expected", path);
-        ssize_t got = read(fd, room, 16384);
+        char chunk[16384];
+        ssize_t got = read(fd, chunk, sizeof(chunk));
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return err_errno(e, ERR_IO, "%s", path);
         if (got == 0)
             return 0;
-        b->n += (size_t)got;
+        if (buf_add(b, slice_of(chunk, (size_t)got)))
+            return err_set(e, ERR_LIMIT, "%s: larger than expected", path);
     }
 }
 
@@ -122,8 +121,13 @@ int dir_make(const char *path, unsigned mode, struct err *e)
             continue;
         memcpy(part, path, i);
         part[i] = '\0';
-        if (mkdir(part, mode) && errno != EEXIST)
+        struct stat st;
+        if (mkdir(part, mode) == 0)
+            continue;
+        if (errno != EEXIST)
             return err_errno(e, ERR_IO, "create %s", part);
+        if (stat(part, &st) == 0 && !S_ISDIR(st.st_mode))
+            return err_set(e, ERR_IO, "create %s: a file of that name is in the way", part);
     }
     return 0;
 }

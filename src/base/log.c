@@ -68,25 +68,33 @@ static void add_time(struct buf *b)
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
-    BUF_SCOPE b = {.max = 16384};
+    enum { LINE_MAX_BYTES = 16384, VALUE_MAX_BYTES = 2000 };
+    BUF_SCOPE b = {.max = LINE_MAX_BYTES};
     bool json = use_json;
     buf_adds(&b, json ? "{\"time\":\"" : "time=");
     add_time(&b);
     buf_addf(&b, json ? "\",\"level\":\"%s\",\"event\":\"%s\"" : " level=%s event=%s",
              level_names[level], event);
-    for (const struct log_field *f = fields; f->key; f++) {
+    bool truncated = false;
+    for (const struct log_field *f = fields; f->key && !truncated; f++) {
+        size_t whole = b.n;
+        struct slice text = slice_sub(f->text, 0, VALUE_MAX_BYTES);
         buf_addf(&b, json ? ",\"%s\":" : " %s=", f->key);
         if (f->is_number)
             buf_addf(&b, "%lld", (long long)f->number);
-        else if (json || !is_plain(f->text))
-            add_quoted(&b, slice_sub(f->text, 0, 2000));
+        else if (json || !is_plain(text))
+            add_quoted(&b, text);
         else
-            buf_add(&b, slice_sub(f->text, 0, 2000));
+            buf_add(&b, text);
+        /* A field that does not fit goes whole: the line stays one that can be parsed. */
+        if ((truncated = b.failed))
+            b.n = whole;
     }
     b.failed = false;
-    if (json)
-        buf_addc(&b, '}');
-    buf_addc(&b, '\n');
+    b.max += 64;
+    if (truncated)
+        buf_adds(&b, json ? ",\"truncated\":1" : " truncated=1");
+    buf_adds(&b, json ? "}\n" : "\n");
     ssize_t put = write(out_fd, b.p, b.n);
     (void)put; /* a full log disk must not stop mail */
 }

@@ -44,7 +44,7 @@ static void print_histogram(const struct metric *m, struct buf *out)
     }
     total += m->buckets[METRIC_BUCKETS - 1];
     buf_addf(out, "carbonado_%s_bucket{le=\"+Inf\"} %" PRId64 "\n", m->name, total);
-    buf_addf(out, "carbonado_%s_sum %g\n", m->name, (double)m->sum_us / 1e6);
+    buf_addf(out, "carbonado_%s_sum %.6f\n", m->name, (double)m->sum_us / 1e6);
     buf_addf(out, "carbonado_%s_count %" PRId64 "\n", m->name, total);
 }
 

@@ -1,0 +1,72 @@
+/* metric_test.c - what Prometheus reads. */
+#include "base/metric.h"
+
+#include "base/test.h"
+
+METRIC_COUNTER(test_total, "Things.");
+METRIC_COUNTER_BY(test_by_total, "result", "ok refused failed", "Things by result.");
+METRIC_GAUGE(test_now, "How many.");
+METRIC_HISTOGRAM(test_seconds, "How long.");
+
+static bool prints(const char *line)
+{
+    BUF_SCOPE out = {0};
+    metric_print_all(&out);
+    return slice_search(buf_slice(&out), slice_str(line)) >= 0;
+}
+
+static void counters_and_gauges(void **state)
+{
+    (void)state;
+    metric_inc(&metric_test_total);
+    metric_add(&metric_test_total, 0, 2);
+    metric_add(&metric_test_by_total, 2, 7);
+    metric_set(&metric_test_now, 0, -4);
+    assert_true(prints("# HELP carbonado_test_total Things.\n# TYPE carbonado_test_total counter\n"
+                       "carbonado_test_total 3\n"));
+    assert_true(prints("carbonado_test_by_total{result=\"ok\"} 0\n"
+                       "carbonado_test_by_total{result=\"refused\"} 0\n"
+                       "carbonado_test_by_total{result=\"failed\"} 7\n"));
+    assert_true(prints("# TYPE carbonado_test_now gauge\ncarbonado_test_now -4\n"));
+}
+
+static void histogram_buckets_add_up(void **state)
+{
+    (void)state;
+    metric_observe_us(&metric_test_seconds, 100);
+    metric_observe_us(&metric_test_seconds, 101);
+    metric_observe_us(&metric_test_seconds, 123456789012);
+    assert_true(prints("carbonado_test_seconds_bucket{le=\"0.0001\"} 1\n"
+                       "carbonado_test_seconds_bucket{le=\"0.00025\"} 2\n"));
+    assert_true(prints("carbonado_test_seconds_bucket{le=\"10\"} 2\n"
+                       "carbonado_test_seconds_bucket{le=\"+Inf\"} 3\n"));
+    /* Large sums keep their small digits, or rates would stand still. */
+    assert_true(
+        prints("carbonado_test_seconds_sum 123456.789213\ncarbonado_test_seconds_count 3\n"));
+}
+
+static void every_row_is_well_formed(void **state)
+{
+    (void)state;
+    for (const struct metric *m = metric_first(); m; m = m->next) {
+        assert_true(m->help[0] && !strpbrk(m->help, "\\\n"));
+        assert_true((m->label == NULL) == (m->values == NULL));
+        size_t n = 0;
+        struct slice rest = slice_str(m->values);
+        while (rest.p && slice_cut(&rest, ' ').n)
+            n++;
+        assert_true(n <= METRIC_VALUES);
+        if (m->next)
+            assert_true(strcmp(m->name, m->next->name) < 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counters_and_gauges),
+        cmocka_unit_test(histogram_buckets_add_up),
+        cmocka_unit_test(every_row_is_well_formed),
+    };
+    return RUN_TESTS(tests);
+}
