@@ -1,0 +1,51 @@
+"""Fixtures of the whole-path tests: a `server` for the tests of one file, and a `user` of it that no
+other test has."""
+import itertools
+import os
+
+import pytest
+
+import serving
+
+USERS = 12
+
+
+def pytest_addoption(parser):
+    parser.addoption("--deep", action="store_true", help="the long form of tests that have one")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "deep: takes minutes; runs with --deep only")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--deep") or os.environ.get("CARBONADO_DEEP"):
+        return
+    for item in items:
+        if "deep" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="deep: run with --deep"))
+
+
+@pytest.fixture(scope="module")
+def server():
+    around = serving.inherited()
+    if around:
+        yield around
+        return
+    if not serving.WITH_SERVER.exists():
+        pytest.skip("scripts/with-server is not there")
+    own = serving.start(USERS)
+    yield own
+    own.stop()
+
+
+numbers = itertools.count(1)
+
+
+@pytest.fixture
+def user(server):
+    """An account without mail."""
+    n = next(numbers)
+    if n > USERS:
+        pytest.fail("more accounts are needed: raise USERS")
+    return f"user{n}@example.test"

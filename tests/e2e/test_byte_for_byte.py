@@ -1,0 +1,201 @@
+"""What goes in comes out, byte for byte: every message of the corpus, its line ends made CRLF, by
+APPEND and LMTP in, by IMAP, POP3 and export out, and put together again from its parts."""
+import re
+
+import pytest
+
+import corpus
+from wire import Imap, Literal, Pop3, Refused, Smtp, crlf
+
+MESSAGES = [(name, crlf(data)) for name, data in corpus.messages()]
+BATCH = 50
+
+if not MESSAGES:
+    pytest.skip("no corpus and no tests/data: nothing to compare", allow_module_level=True)
+
+
+def append_all(imap, box, rows):
+    """Pipelined APPENDs. {uid: name}, {name: refusal}."""
+    uids, refused = {}, {}
+    for at in range(0, len(rows), BATCH):
+        part = rows[at:at + BATCH]
+        tags = [imap.start("APPEND", box, Literal(data)) for _, data in part]
+        for tag, (name, _) in zip(tags, part):
+            _, text = imap.finish(tag)
+            m = re.match(rb"OK \[APPENDUID \d+ (\d+)\]", text)
+            if m:
+                uids[int(m.group(1))] = name
+            else:
+                refused[name] = text
+    return uids, refused
+
+
+def read_all(imap, uids):
+    """{uid: bytes} of BODY.PEEK[]."""
+    out = {}
+    uids = sorted(uids)
+    for at in range(0, len(uids), BATCH):
+        part = ",".join(map(str, uids[at:at + BATCH]))
+        for uid, row in imap.fetch(part, "(UID BODY.PEEK[])").items():
+            out[uid] = row[b"BODY[]"]
+    return out
+
+
+def differences(expected, got):
+    """Names of what is not the same, with the place of the first difference."""
+    out = []
+    for name, data in expected.items():
+        other = got.get(name)
+        if other is None:
+            out.append(f"{name}: missing")
+        elif other != data:
+            at = next((i for i, (a, b) in enumerate(zip(data, other)) if a != b),
+                      min(len(data), len(other)))
+            out.append(f"{name}: {len(data)} and {len(other)} bytes, at {at}: "
+                       f"{data[max(at - 20, 0):at + 20]!r} / {other[max(at - 20, 0):at + 20]!r}")
+    return out
+
+
+class Stored:
+    """All messages of the corpus in the INBOX of one account."""
+
+    def __init__(self, server, user):
+        self.user = user
+        with Imap(server, user) as imap:
+            self.uids, self.refused = append_all(imap, "INBOX", MESSAGES)
+        self.bytes = {name: data for name, data in MESSAGES if name not in self.refused}
+
+
+@pytest.fixture(scope="module")
+def stored(server):
+    return Stored(server, "user1@example.test")
+
+
+def test_append_takes_everything(stored):
+    assert stored.refused == {}
+
+
+def test_imap_gives_the_same(server, stored):
+    with Imap(server, stored.user) as imap:
+        imap.ok("SELECT", "INBOX")
+        got = {stored.uids[uid]: data for uid, data in read_all(imap, stored.uids).items()}
+    assert differences(stored.bytes, got) == []
+
+
+def test_sizes_are_those_of_the_bytes(server, stored):
+    with Imap(server, stored.user) as imap:
+        imap.ok("SELECT", "INBOX")
+        got = imap.fetch("1:*", "(UID RFC822.SIZE)")
+    wrong = [name for uid, name in stored.uids.items()
+             if int(got[uid][b"RFC822.SIZE"]) != len(stored.bytes[name])]
+    assert wrong == []
+
+
+def test_pop3_gives_the_same(server, stored):
+    with Pop3(server, stored.user) as pop3:
+        count = int(pop3.ok("STAT").split()[1])
+        assert count == len(stored.uids)
+        names = [stored.uids[uid] for uid in sorted(stored.uids)]
+        pop3.send(b"".join(b"RETR %d\r\n" % (i + 1) for i in range(0))) # no pipelining: see test_limits
+        got = {name: pop3.retr(i + 1) for i, name in enumerate(names)}
+        pop3.ok("QUIT")
+    expected = {name: data if data.endswith(b"\r\n") else data + b"\r\n"
+                for name, data in stored.bytes.items()}
+    assert differences(expected, got) == []
+
+
+def test_partial_reads_make_the_whole(server, stored):
+    """BODY.PEEK[]<offset.count> in odd pieces, of the largest messages."""
+    with Imap(server, stored.user) as imap:
+        imap.ok("SELECT", "INBOX")
+        largest = sorted(stored.uids, key=lambda u: -len(stored.bytes[stored.uids[u]]))[:5]
+        for uid in largest:
+            data = stored.bytes[stored.uids[uid]]
+            step = max(65521, len(data) // 12)
+            out = b""
+            for at in range(0, len(data), step):
+                row = imap.fetch(str(uid), f"(UID BODY.PEEK[]<{at}.{step}>)")[uid]
+                out += row[b"BODY[]<%d>" % at]
+            assert out == data, stored.uids[uid]
+            past = imap.fetch(str(uid), f"(UID BODY.PEEK[]<{len(data) + 5}.10>)")[uid]
+            assert past[b"BODY[]<%d>" % (len(data) + 5)] in (b"", None)
+
+
+def test_a_nul_needs_literal8(server, user):
+    """RFC 9051 4.3.1: a NUL only in literal8; in a plain literal the message is refused."""
+    if server.peer != "carbonado":
+        pytest.skip("other servers take it")
+    data = b"Subject: nul\r\n\r\na\0b\r\n"
+    with Imap(server, user) as imap:
+        tag = imap.tag()
+        imap.send(tag + b" APPEND INBOX {%d+}\r\n" % len(data) + data + b"\r\n")
+        _, text = imap.finish(tag)
+        assert re.match(rb"(NO|BAD) ", text), text
+        assert imap.run("NOOP")[1].startswith(b"OK")
+        imap.ok("APPEND", "INBOX", Literal(data))
+        imap.ok("SELECT", "INBOX")
+        row = list(imap.fetch("1:*", "(UID BINARY.PEEK[1] BODY.PEEK[])").values())[0]
+        assert row[b"BINARY[1]"] == b"a\0b\r\n"
+        assert row[b"BODY[]"] == data
+
+
+TRACE = re.compile(rb"\A(?:(?:Return-Path|Delivered-To|X-Original-To|Received):[^\r\n]*\r\n"
+                   rb"(?:[ \t][^\r\n]*\r\n)*)+", re.I)
+
+
+def without_trace(got, original):
+    """The message without the lines that delivery put on top of it; None when it is not that."""
+    top = got[:len(got) - len(original)]
+    if not got.endswith(original) or TRACE.fullmatch(top) is None:
+        return None
+    return got[len(top):]
+
+
+def test_lmtp_keeps_every_byte(server, user):
+    refused, sent = {}, []
+    with Smtp(server, "LMTP") as lmtp:
+        for name, data in MESSAGES:
+            if b"\0" in data:
+                continue
+            reply = lmtp.deliver("sender@example.org", [user], data)[0]
+            if reply[0] == 250:
+                sent.append((name, data if data.endswith(b"\r\n") else data + b"\r\n"))
+            else:
+                refused[name] = reply
+    # A message that has been through a hundred hops is a loop and is refused (RFC 5321 6.3).
+    unexpected = {name: reply for name, reply in refused.items() if "5.4.6" not in reply[1]}
+    assert unexpected == {}
+    with Imap(server, user) as imap:
+        imap.ok("SELECT", "INBOX")
+        uids = sorted(imap.fetch("1:*", "(UID)"))
+        assert len(uids) == len(sent)
+        got = read_all(imap, uids)
+    wrong = [name for uid, (name, data) in zip(uids, sent) if without_trace(got[uid], data) is None]
+    assert wrong == []
+
+
+def test_lmtp_makes_bare_line_ends_crlf(server, user):
+    if server.peer != "carbonado":
+        pytest.skip("how a server treats them is its own")
+    for text in (b"Subject: a\n\nbare LF\n", b"Subject: b\r\rbare CR\r", b"Subject: c\r\n\r\na\rb\nc\r\n"):
+        with Smtp(server, "LMTP") as lmtp:
+            assert lmtp.ask("MAIL FROM:<a@example.org>")[0] == 250
+            assert lmtp.ask(f"RCPT TO:<{user}>")[0] == 250
+            assert lmtp.ask("DATA")[0] == 354
+            lmtp.send(text + b"\r\n.\r\n")
+            assert lmtp.reply()[0] == 250
+        with Imap(server, user) as imap:
+            imap.ok("SELECT", "INBOX")
+            row = list(imap.fetch("*", "(UID BODY.PEEK[])").values())[0]
+            assert without_trace(row[b"BODY[]"], crlf(text + b"\r\n")) is not None, row
+
+
+def test_long_lines_are_kept(server, user):
+    with Smtp(server, "LMTP") as lmtp:
+        data = b"Subject: long\r\n\r\n" + b"x" * 998 + b"\r\n" + b"y" * 999 + b"\r\n" + \
+            b"z" * 500000 + b"\r\n" + b"." * 70000 + b"\r\n"
+        assert lmtp.deliver("", [user], data)[0][0] == 250
+    with Imap(server, user) as imap:
+        imap.ok("SELECT", "INBOX")
+        row = list(imap.fetch("1:*", "(UID BODY.PEEK[])").values())[0]
+        assert without_trace(row[b"BODY[]"], data) is not None
