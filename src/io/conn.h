@@ -4,7 +4,14 @@
    Input is pushed: ops->input gets what arrived and returns how many bytes it took. What it leaves
    is kept (to io.pending_max) and offered again, in front of new bytes, when more arrives or on
    conn_resume. A server that handles one command at a time pauses while a job runs; a paused
-   connection is not read from, except to notice that the peer has gone. */
+   connection is not read from, except to notice that the peer has gone. Nor is one with more than
+   io.output_high unsent, so that who never reads our replies cannot make us produce them.
+
+   Callbacks never come from inside a call of this header: closed() follows conn_close and
+   conn_abort in a later step of the loop. After conn_close or conn_abort no callback but drained()
+   and closed() comes. A peer that half-closes (sends its last commands and then end of file) still
+   gets the replies to all of them: the end is seen after everything before it was taken in, the
+   connection not being paused; then what is unsent is sent, and closed(CONN_END_PEER) comes. */
 #pragma once
 
 #include "base/buf.h"
@@ -43,9 +50,11 @@ struct slice conn_peer(struct conn *c); /* "192.0.2.1" or "2001:db8::1" or "loca
 unsigned conn_peer_port(struct conn *c);
 struct slice conn_local(struct conn *c); /* the address the peer connected to */
 unsigned conn_local_port(struct conn *c);
-bool conn_is_loopback(struct conn *c); /* of the peer, after PROXY */
-const struct sockaddr *conn_sockaddr(struct conn *c);
-uint64_t conn_id(struct conn *c); /* unique while the process lives */
+bool conn_is_loopback(struct conn *c);                /* of the peer, after PROXY */
+const struct sockaddr *conn_sockaddr(struct conn *c); /* of the peer, after PROXY */
+int conn_peer_uid(struct conn *c, unsigned *ret_uid); /* unix sockets only, else -1 */
+struct slice conn_listener(struct conn *c);           /* "imaps"; "" for outgoing ones */
+uint64_t conn_id(struct conn *c);                     /* unique while the process lives */
 
 /* --- output ------------------------------------------------------------------------------- */
 /* Copies; sent at the end of the loop's turn. Output over io.output_max ends the connection. */
@@ -69,6 +78,7 @@ bool conn_is_tls(struct conn *c);
 void conn_starttls(struct conn *c);
 struct slice conn_tls_summary(struct conn *c); /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "" in plain */
 struct slice conn_tls_sni(struct conn *c);
+struct slice conn_tls_alpn(struct conn *c);
 /* Channel binding data: "tls-exporter" (RFC 9266), "tls-server-end-point" (RFC 5929). -1: none. */
 int conn_tls_binding(struct conn *c, struct slice type, struct buf *out);
 void conn_compress(struct conn *c); /* DEFLATE both ways from here on (RFC 4978); bounded */
@@ -79,11 +89,15 @@ struct conn_connect {
     const struct sockaddr *to;
     const struct conn_ops *ops;
     void *user;
+    void *service;         /* what conn_service will say */
     int64_t connect_ms;    /* time for connect */
     bool tls;              /* TLS from the first byte */
     struct slice tls_name; /* SNI and, when verify, the name to match; copied */
     bool verify;
 };
 /* opened() or closed() follows, never from inside this call. */
+/* Called on the loop l. */
 struct conn *conn_connect(struct loop *l, const struct conn_connect *how, struct err *e);
-void conn_start_client_tls(struct conn *c, struct slice name, bool verify); /* then secured() */
+/* Then secured(), or closed(CONN_END_TLS). Bytes that came behind the go-ahead in plain text end
+   the connection. */
+void conn_start_client_tls(struct conn *c, struct slice name, bool verify);

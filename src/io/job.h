@@ -42,10 +42,13 @@ struct job {
 void job_submit(struct job *job); /* from any thread */
 
 int jobs_start(unsigned cpu_threads, unsigned read_threads, struct err *e);
-void jobs_stop(void); /* waits for what is queued */
+/* Waits for what is queued; a CPU or READ job that comes later is done() with ERR_BUSY, unrun. */
+void jobs_stop(void);
 
 /* store/ tells where WRITE jobs go. */
 void jobs_set_writer(void (*submit)(struct job *));
 
 /* For writers: hand a finished or moved job on (to its loop, or the next place). */
 void job_finish(struct job *job, enum job_next next);
+/* For writers: what the metrics of a place say. */
+void job_count(enum place place, int64_t wait_us, int64_t run_us);

@@ -12,7 +12,12 @@ struct loop;
 struct uv_loop_s;
 
 int loops_start(unsigned n, struct err *e);
-void loops_stop(void); /* closes every connection (ops->closed), joins the threads */
+/* Tells every connection that the server stops (ops->stopping; without one it is closed), and waits
+   until all are gone, at most so long. Stop the listeners first. */
+void loops_drain(int64_t ms);
+/* Closes what is left (ops->closed with CONN_END_STOP), runs what was posted, joins the threads.
+   Jobs must have come home before: jobs_stop and store_close come first. */
+void loops_stop(void);
 unsigned loops_count(void);
 struct loop *loop_at(unsigned i);
 struct loop *loop_current(void); /* NULL on other threads */
@@ -25,6 +30,9 @@ struct loop_msg {
     void (*fn)(struct loop_msg *);
 };
 void loop_post(struct loop *l, struct loop_msg *msg);
+
+/* Runs fn(arg) on the loop and waits for it. Not from a loop's own thread. */
+void loop_call(struct loop *l, void (*fn)(void *arg), void *arg);
 
 /* Timers of the current loop, coarse (up to 100 ms late). Starting again moves it. Zeroed = off. */
 struct timer {
