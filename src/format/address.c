@@ -70,24 +70,27 @@ struct element {
 static struct element next_element(struct walk *w)
 {
     struct element el = {.from = w->at};
-    bool at_sign = false, inside = false, route = false;
+    bool at_sign = false, inside = false, route = false, text = false; /* text: in the bracket */
     size_t i = w->at;
     while (i < w->n) {
         char c = w->p[i];
         size_t next = c == '"' || c == '(' || (c == '[' && at_sign) ? span(w, i) : i;
         if (next > i) {
+            text = text || (inside && c != '(');
             i = next;
             continue;
         }
         if (inside) {
-            size_t k = el.open + 1;
-            while (k < i && blank(w->p[k]))
-                k++;
-            if (c == '@' && k == i)
+            bool first = !text && !blank(c);
+            text = text || first;
+            if (c == '@' && first)
                 route = true;
             else if (c == ':')
                 route = false;
-            if (c == '>') {
+            if (c == '<' && first) {
+                text = false;
+                el.open = i; /* "<<": the inner one counts */
+            } else if (c == '>') {
                 el.close = i;
                 inside = false;
             } else if ((c == ',' && !route) || c == '<') {
@@ -181,7 +184,7 @@ static struct slice phrase(struct walk *w, size_t from, size_t to, struct slice 
             gap = false;
             if (next > i)
                 n += unquote(p + n, w->p + i + 1, next - i - 2);
-            else if (c && !(c == '"' && (i == from || i + 1 == to)))
+            else if (c && c != '<' && c != '>' && !(c == '"' && (i == from || i + 1 == to)))
                 p[n++] = c;
         } else {
             gap = true;

@@ -1,0 +1,66 @@
+/* preview.c - picks the part, takes its first kilobytes as text, drops what says nothing. RFC 8970
+ * 3 */
+#include "format/preview.h"
+
+#include "base/utf8.h"
+#include "format/html_text.h"
+#include "format/text.h"
+
+const struct part *message_text_part(const struct message *m)
+{
+    const struct part *html = NULL;
+    for (const struct part *p = m->root; p; p = p->following) {
+        if (p->kind != PART_LEAF || slice_eqi(p->disposition, S("attachment")))
+            continue;
+        if (part_is(p, "text", "plain") && p->body < p->end)
+            return p;
+        if (!html && part_is(p, "text", "html"))
+            html = p;
+    }
+    return html;
+}
+
+/* Plain text without quotes, without the signature, blanks squeezed. */
+static void plain(struct slice s, struct buf *out)
+{
+    BUF_SCOPE kept = {0};
+    while (s.p) {
+        struct slice line = slice_cut(&s, '\n');
+        if (slice_eq(line, S("-- ")))
+            break;
+        if (line.n && line.p[0] == '>')
+            continue;
+        buf_add(&kept, line);
+        buf_addc(&kept, '\n');
+    }
+    text_squeeze(buf_slice(&kept), out);
+}
+
+void message_preview(const struct message *m, struct buf *out)
+{
+    const struct part *p = message_text_part(m);
+    if (!p)
+        return;
+    BUF_SCOPE text = {0};
+    BUF_SCOPE words = {0};
+    part_text(m, p, PREVIEW_READ_MAX, &text);
+    if (part_is(p, "text", "html")) {
+        BUF_SCOPE seen = {0};
+        html_text(buf_slice(&text), PREVIEW_CHARS * 8, &seen);
+        text_squeeze(buf_slice(&seen), &words);
+    } else {
+        plain(buf_slice(&text), &words);
+        if (!words.n) /* nothing but quotes */
+            text_squeeze(buf_slice(&text), &words);
+    }
+    struct slice s = buf_slice(&words);
+    for (size_t i = 0, chars = 0; i < s.n && chars < PREVIEW_CHARS; chars++) {
+        uint32_t cp;
+        size_t n = utf8_next(s.p + i, s.n - i, &cp);
+        if (n == 0)
+            break;
+        if (cp != 127)
+            buf_add(out, slice_sub(s, i, i + n));
+        i += n;
+    }
+}
