@@ -1,0 +1,49 @@
+/* fetch_args.h - what FETCH asks for: RFC 9051 6.4.5 and 9 fetch-att, RFC 3501 6.4.5 (RFC822...),
+   RFC 3516 (BINARY), RFC 7162 3.1.4 (MODSEQ, CHANGEDSINCE, VANISHED), RFC 8474 5 (EMAILID,
+   THREADID). Begins behind the sequence set and its space. */
+#pragma once
+
+#include "format/section.h"
+#include "proto/imap/set.h"
+
+enum imap_fetch_item {
+    IMAP_FETCH_FLAGS = 1,
+    IMAP_FETCH_UID = 2,
+    IMAP_FETCH_INTERNALDATE = 4,
+    IMAP_FETCH_SIZE = 8,
+    IMAP_FETCH_ENVELOPE = 16,
+    IMAP_FETCH_BODY = 32,
+    IMAP_FETCH_BODYSTRUCTURE = 64,
+    IMAP_FETCH_MODSEQ = 128,
+    IMAP_FETCH_EMAILID = 256,
+    IMAP_FETCH_THREADID = 512,
+};
+
+enum imap_fetch_kind {
+    IMAP_BODY_SECTION, /* BODY[...], RFC822 and its relatives */
+    IMAP_BINARY,       /* BINARY[...] */
+    IMAP_BINARY_SIZE,  /* BINARY.SIZE[...] */
+};
+
+struct imap_fetch_body {
+    enum imap_fetch_kind kind;
+    bool peek; /* does not set \Seen */
+    bool partial;
+    uint64_t from, count;
+    struct section section;
+    struct slice label; /* as the response names it: "BODY[1.MIME]<0>" */
+};
+
+struct imap_fetch_args {
+    unsigned items; /* enum imap_fetch_item */
+    struct imap_fetch_body *bodies;
+    size_t n_bodies;
+    bool has_since; /* CHANGEDSINCE */
+    uint64_t since;
+    bool vanished;
+};
+
+enum { IMAP_FETCH_BODIES_MAX = 1000, IMAP_SECTION_DEPTH_MAX = 200 };
+
+/* uid: of UID FETCH, where VANISHED is allowed. */
+int imap_fetch_args(struct imap_parser *p, bool uid, struct imap_fetch_args *ret);
