@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
     struct slice text = slice_of(d + 1, n - 1);
     struct imap_literal lits[3];
     for (size_t i = 0; i < 3; i++)
-        lits[i] = (struct imap_literal){.bytes = S("lit"), .size = 3, .fd = -1};
+        lits[i] = (struct imap_literal){.bytes = S("lit"), .size = 3};
     struct imap_parser p = {
         .text = text, .arena = &a, .e = &e, .literals = lits, .n_literals = 3, .utf8 = d[0] & 128};
     union {

@@ -30,7 +30,7 @@ static struct imap_parser *with(struct fix *f, const char *text)
 
 static void lit(struct fix *f, size_t i, struct slice s)
 {
-    f->lits[i] = (struct imap_literal){.bytes = s, .size = s.n, .fd = -1};
+    f->lits[i] = (struct imap_literal){.bytes = s, .size = s.n};
 }
 
 #define REFUSED(f, call, want)                                                                     \

@@ -8,9 +8,9 @@
 #include "base/err.h"
 
 struct imap_literal {
-    struct slice bytes; /* p == NULL when the bytes are in fd */
+    struct slice bytes; /* p == NULL when the caller keeps them elsewhere: `spool` */
     uint64_t size;
-    int fd; /* unlinked file, or -1 */
+    void *spool;
     bool literal8;
 };
 
