@@ -52,7 +52,7 @@ static void strings(void **state)
     assert_int_equal(imap_astring(with(&f, "{4}\r\n)"), &s), 0);
     assert_slice(s, "x\r\ny");
     assert_int_equal(imap_peek(&f.p), ')');
-    assert_int_equal(imap_nstring(with(&f, "nil"), &s), 0);
+    assert_int_equal(imap_take_nstring(with(&f, "nil"), &s), 0);
     assert_null(s.p);
     REFUSED(&f, imap_astring(with(&f, "\"abc"), &s), "the quoted string does not end at column 5");
     REFUSED(&f, imap_astring(with(&f, "\"a\\b\""), &s),

@@ -50,7 +50,7 @@ int imap_list_mailbox(struct imap_parser *p, struct slice *ret)
     struct slice s;
     char c = imap_peek(p);
     if (c == '"' || c == '{') {
-        if (imap_string(p, &s))
+        if (imap_take_string(p, &s))
             return -1;
     } else {
         while (imap_is_astring_char(imap_peek(p)) || imap_peek(p) == '%' || imap_peek(p) == '*')

@@ -112,7 +112,7 @@ static int key_modseq(struct reader *r, struct imap_search_key *k)
     r->uses_modseq = true;
     if (imap_peek(p) == '"') {
         struct slice name;
-        if (imap_string(p, &name))
+        if (imap_take_string(p, &name))
             return -1;
         if (!slice_startsi(name, S("/flags/")))
             return imap_fail(p, "expected \"/flags/...\"");

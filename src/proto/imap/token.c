@@ -245,7 +245,7 @@ int imap_literal_here(struct imap_parser *p, const struct imap_literal **ret)
     return 0;
 }
 
-int imap_string(struct imap_parser *p, struct slice *ret)
+int imap_take_string(struct imap_parser *p, struct slice *ret)
 {
     if (imap_accept(p, '"'))
         return quoted(p, ret);
@@ -272,17 +272,17 @@ int imap_astring(struct imap_parser *p, struct slice *ret)
         return 0;
     }
     if (imap_peek(p) == '"' || imap_peek(p) == '{')
-        return imap_string(p, ret);
+        return imap_take_string(p, ret);
     return imap_fail(p, "expected an atom or a string");
 }
 
-int imap_nstring(struct imap_parser *p, struct slice *ret)
+int imap_take_nstring(struct imap_parser *p, struct slice *ret)
 {
     if (imap_accept_word(p, S("NIL"))) {
         *ret = SNONE;
         return 0;
     }
-    return imap_string(p, ret);
+    return imap_take_string(p, ret);
 }
 
 int imap_base64(struct imap_parser *p, struct slice *ret)

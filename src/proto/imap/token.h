@@ -53,13 +53,13 @@ bool imap_accept_space_word(struct imap_parser *p, struct slice word);
 
 int imap_tag(struct imap_parser *p, struct slice *ret);
 int imap_atom(struct imap_parser *p, struct slice *ret);
-int imap_u32(struct imap_parser *p, uint32_t *ret);        /* number: 0 to 2^32-1 */
-int imap_nz_u32(struct imap_parser *p, uint32_t *ret);     /* nz-number */
-int imap_u63(struct imap_parser *p, uint64_t *ret);        /* number64, mod-sequence-valzer */
-int imap_nz_u63(struct imap_parser *p, uint64_t *ret);     /* mod-sequence-value */
-int imap_string(struct imap_parser *p, struct slice *ret); /* quoted or literal in memory */
+int imap_u32(struct imap_parser *p, uint32_t *ret);             /* number: 0 to 2^32-1 */
+int imap_nz_u32(struct imap_parser *p, uint32_t *ret);          /* nz-number */
+int imap_u63(struct imap_parser *p, uint64_t *ret);             /* number64, mod-sequence-valzer */
+int imap_nz_u63(struct imap_parser *p, uint64_t *ret);          /* mod-sequence-value */
+int imap_take_string(struct imap_parser *p, struct slice *ret); /* quoted or literal in memory */
 int imap_astring(struct imap_parser *p, struct slice *ret);
-int imap_nstring(struct imap_parser *p, struct slice *ret); /* NIL: p == NULL */
+int imap_take_nstring(struct imap_parser *p, struct slice *ret); /* NIL: p == NULL */
 int imap_literal_here(struct imap_parser *p, const struct imap_literal **ret);
 bool imap_at_literal(const struct imap_parser *p);
 /* Only base 64 characters, or "=": what AUTHENTICATE sends with SASL-IR. */
