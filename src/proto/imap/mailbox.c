@@ -2,7 +2,7 @@
    without UTF-8 a name is modified UTF-7 however it is written; with it, names are UTF-8 and '&' is
    an ordinary character. Whether a name may exist is the store's to say. */
 #include "base/utf8.h"
-#include "proto/imap/mutf7.h"
+#include "format/mutf7.h"
 #include "proto/imap/token.h"
 
 enum { NAME_BYTES_MAX = 4096 };
@@ -24,7 +24,7 @@ static int name_decode(struct imap_parser *p, size_t from, struct slice s, struc
         return 0;
     }
     BUF_SCOPE name = {0};
-    if (mutf7_decode(s, &name)) {
+    if (mutf7_decode(s, &name, NULL)) {
         p->at = from;
         return imap_fail(p, "the mailbox name is not modified UTF-7");
     }

@@ -3,7 +3,7 @@
 
 #include "base/utf8.h"
 #include "format/date.h"
-#include "proto/imap/mutf7.h"
+#include "format/mutf7.h"
 #include "proto/imap/token.h"
 
 enum { QUOTED_MAX = 1000, TEXT_MAX = 400 };
@@ -82,8 +82,10 @@ void imap_write_mailbox(struct slice path, bool utf8, struct buf *out)
         return;
     }
     BUF_SCOPE name = {0};
-    mutf7_encode(path, &name);
-    imap_write_astring(buf_slice(&name), false, out);
+    if (mutf7_encode(path, &name, NULL))
+        imap_write_string(path, false, out); /* no name that the store would make */
+    else
+        imap_write_astring(buf_slice(&name), false, out);
 }
 
 void imap_write_date_time(int64_t ms, struct buf *out)
