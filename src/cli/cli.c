@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "node/config.h"
 #include "node/paths.h"
 
 #define CLI_COMMAND(x) extern const struct cli_command cmd_##x;
@@ -215,9 +214,9 @@ static int take_option(struct cli *c, int argc, char **argv, int i, int *ret_spe
             if (k == COMMON_STATE)
                 c->state_dir = value;
             else if (k == COMMON_CONFIG)
-                c->config_path = value, c->config_given = true;
+                c->config.path = value;
             else if (k == COMMON_SET)
-                c->sets[c->set_count++] = (char *)(uintptr_t)value;
+                c->config.sets[c->config.set_count++] = value;
             else if (k == COMMON_JSON)
                 c->json = true;
             else
@@ -249,28 +248,23 @@ static int check_count(const struct cli *c)
 
 static int load_config(struct cli *c)
 {
-    CONFIG_SCOPE config = {0};
+    BUF_SCOPE problems = {0};
     struct err e = {0};
-    if (!c->config_path) {
+    if (!c->config.path) {
         const char *own = cli_state_path(c, "carbonado.conf");
         if (access(own, F_OK) == 0)
-            c->config_path = own;
+            c->config.path = own;
         else if (access(PATHS_CONFIG, F_OK) == 0)
-            c->config_path = PATHS_CONFIG;
+            c->config.path = PATHS_CONFIG;
     }
-    if (c->cmd->flags & CLI_NOCONFIG)
+    if (c->cmd->flags & CLI_NOCONFIG ||
+        config_load(&c->config, true, NULL, NULL, &problems, &e) == 0)
         return CLI_OK;
-    if (c->config_path && config_read(&config, c->config_path, &e)) {
+    if (problems.n)
+        fprintf(stderr, "%.*s", SARG(buf_slice(&problems)));
+    else
         fprintf(stderr, "carbonado: %s\n", e.text);
-        return CLI_CONFIG;
-    }
-    for (size_t i = 0; i < c->set_count; i++)
-        config_assign(&config, slice_str(c->sets[i]));
-    if (config_apply(&config, true, NULL, NULL, &e)) {
-        fprintf(stderr, "%.*s", SARG(buf_slice(&config.problems)));
-        return CLI_CONFIG;
-    }
-    return CLI_OK;
+    return CLI_CONFIG;
 }
 
 static int run(struct cli *c, int argc, char **argv)
@@ -332,15 +326,15 @@ int cli_main(int argc, char **argv)
         .argv_all = argv,
     };
     c.argv = calloc((size_t)argc + 1, sizeof(*c.argv));
-    c.sets = calloc((size_t)argc + 1, sizeof(*c.sets));
-    BUG_IF(!c.argv || !c.sets);
+    c.config.sets = calloc((size_t)argc + 1, sizeof(*c.config.sets));
+    BUG_IF(!c.argv || !c.config.sets);
     int r = run(&c, argc, argv);
     if (fflush(stdout) && !r) {
         fprintf(stderr, "carbonado: cannot write the output: %s\n", strerror(errno));
         r = CLI_FAILED;
     }
     free(c.argv);
-    free(c.sets);
+    free(c.config.sets);
     arena_reset(&c.arena);
     return r;
 }

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "node/config.h"
 
 /* Exit codes; the names and numbers follow sysexits(3) where it has one. */
 enum cli_exit {
@@ -49,17 +50,14 @@ struct cli_command {
 
 struct cli {
     const struct cli_command *cmd;
-    const char *program;     /* argv[0] */
-    const char *state_dir;   /* --state, CARBONADO_STATE, or the packaged place */
-    const char *config_path; /* --config or the file found; NULL when there is none */
-    bool config_given;       /* by --config: it must exist */
+    const char *program;         /* argv[0] */
+    const char *state_dir;       /* --state, CARBONADO_STATE, or the packaged place */
+    struct config_source config; /* --config or the file found, and --set */
     bool json;
     int argc; /* positional arguments of the sub-command */
     char **argv;
     int argc_all; /* the whole line as typed, for messages */
     char **argv_all;
-    char **sets; /* --set */
-    size_t set_count;
     const char *option_values[CLI_OPTIONS_MAX]; /* by row of cmd->options */
     struct arena arena;                         /* for the sub-command; freed at the end */
 };

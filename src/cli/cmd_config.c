@@ -7,7 +7,6 @@
 #include "base/setting.h"
 #include "cli/cli.h"
 #include "cli/output.h"
-#include "node/config.h"
 #include "node/config_docs.h"
 
 static bool is_default(const struct setting *s)
@@ -62,8 +61,8 @@ static int check(struct cli *c)
 {
     CONFIG_SCOPE config = {0};
     struct err e = {0};
-    const char *path = c->argc ? c->argv[0] : c->config_path;
-    if (!path && !c->set_count) {
+    const char *path = c->argc ? c->argv[0] : c->config.path;
+    if (!path && !c->config.set_count) {
         printf("There is no configuration file; every setting has its default.\n");
         return CLI_OK;
     }
@@ -71,8 +70,8 @@ static int check(struct cli *c)
         fprintf(stderr, "carbonado: %s\n", e.text);
         return CLI_CONFIG;
     }
-    for (size_t i = 0; i < c->set_count; i++)
-        config_assign(&config, slice_str(c->sets[i]));
+    for (size_t i = 0; i < c->config.set_count; i++)
+        config_assign(&config, slice_str(c->config.sets[i]));
     fprintf(stderr, "%.*s", SARG(buf_slice(&config.problems)));
     if (config.problem_count)
         return CLI_CONFIG;

@@ -291,3 +291,17 @@ void config_done(struct config *c)
     free(c->entries);
     *c = (struct config){0};
 }
+
+int config_load(const struct config_source *from, bool starting, config_report_fn *report,
+                void *arg, struct buf *problems, struct err *e)
+{
+    CONFIG_SCOPE c = {0};
+    if (from->path && config_read(&c, from->path, e))
+        return -1;
+    for (size_t i = 0; i < from->set_count; i++)
+        config_assign(&c, slice_str(from->sets[i]));
+    int r = config_apply(&c, starting, report, arg, e);
+    if (problems)
+        buf_add(problems, buf_slice(&c.problems));
+    return r;
+}

@@ -45,3 +45,15 @@ int config_apply(struct config *c, bool starting, config_report_fn *report, void
                  struct err *e);
 
 void config_done(struct config *c);
+
+/* Where the configuration comes from: what the server keeps for its reloads. */
+struct config_source {
+    const char *path;  /* NULL: no file */
+    const char **sets; /* "group.name=value" */
+    size_t set_count;
+};
+
+/* Reads the file, adds the assignments, applies. On -1 *problems (may be NULL) has every wrong
+   line; ERR_NOTFOUND or ERR_IO when the file cannot be read. */
+int config_load(const struct config_source *from, bool starting, config_report_fn *report,
+                void *arg, struct buf *problems, struct err *e);

@@ -2,8 +2,11 @@
 #include "node/config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/fd.h"
 #include "base/test.h"
 #include "node/config_docs.h"
 
@@ -95,6 +98,30 @@ static void assignment_outranks_file(void **state)
     config_assign(&c, S("zz.number"));
     config_assign(&c, S("zz.none=1"));
     assert_int_equal(c.problem_count, 2);
+}
+
+static void load_reads_file_and_assignments(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/carbonado-config-XXXXXX";
+    int fd = mkstemp(path);
+    const char *sets[] = {"zz.flag=no", "zz.nothing=1"};
+    struct config_source from = {path, sets, 1};
+    struct err e = {0};
+    BUF_SCOPE problems = {0};
+    assert_true(fd >= 0);
+    assert_int_equal(fd_write_all(fd, "[zz]\nnumber = 7\n", 16), 0);
+    close(fd);
+    assert_int_equal(config_load(&from, true, NULL, NULL, &problems, &e), 0);
+    assert_int_equal(setting_get(&set_zz_number), 7);
+    assert_int_equal(setting_get(&set_zz_flag), 0);
+    assert_int_equal(problems.n, 0);
+    from.set_count = 2;
+    assert_int_equal(config_load(&from, true, NULL, NULL, &problems, &e), -1);
+    assert_slice(buf_slice(&problems), "--set: there is no setting \"zz.nothing\"\n");
+    unlink(path);
+    assert_int_equal(config_load(&from, true, NULL, NULL, NULL, &e), -1);
+    assert_int_equal(e.code, ERR_NOTFOUND);
 }
 
 struct seen {
@@ -197,6 +224,7 @@ int main(void)
         cmocka_unit_test_setup(every_wrong_line_is_named, reset),
         cmocka_unit_test_setup(one_wrong_line_keeps_all_as_it_was, reset),
         cmocka_unit_test_setup(assignment_outranks_file, reset),
+        cmocka_unit_test_setup(load_reads_file_and_assignments, reset),
         cmocka_unit_test_setup(reload_changes_only_what_differs, reset),
         cmocka_unit_test_setup(printed_pair_reads_back, reset),
         cmocka_unit_test_setup(any_bytes_are_survived, reset),
