@@ -12,7 +12,14 @@ struct identity {
     char address[320]; /* primary address of the account acted for */
     uint64_t flags;    /* enum account_flags */
     bool delegated;    /* authzid differs from authcid (administrators) */
+    /* After ERR_AUTH: how long the server should hold its answer back, with a timer of its loop and
+       not on the thread of the job. Grows with recent failures of the account and address. */
+    unsigned delay_ms;
 };
+
+/* Once at start: reads or makes DIR/auth.secret (32 bytes, mode 0600), from which the salts are
+   made that SCRAM shows for accounts that do not exist. Without it they change at every start. */
+int auth_open(const char *dir, struct err *e);
 
 /* From where, over what. Slices borrowed. */
 struct auth_peer {
@@ -24,9 +31,9 @@ struct auth_peer {
     struct slice binding_end_point; /* tls-server-end-point data; empty: none */
 };
 
-/* Name and password. ERR_AUTH: wrong (one text for all reasons, after a delay in proportion to
-   recent failures of the account and address, equal in time whether or not the account exists);
-   ERR_BUSY: too many attempts or hash queue full; ERR_NOPERM: no plain text on this connection. */
+/* Name and password. ERR_AUTH: wrong (one text for all reasons, equal in time whether or not the
+   account exists; see delay_ms); ERR_BUSY: too many failures lately or hash queue full; ERR_NOPERM:
+   no plain text on this connection. */
 int auth_password(const struct auth_peer *peer, struct slice name, struct slice password,
                   struct identity *ret, struct err *e);
 
