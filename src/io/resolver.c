@@ -1,0 +1,320 @@
+/* resolver.c - questions to DNS through one libunbound context that all threads share (its cache
+   with it), and the decoding of the answers. */
+#include "io/resolver.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <unbound.h>
+
+#include "base/buf.h"
+#include "base/metric.h"
+#include "base/random.h"
+#include "base/setting.h"
+#include "io/resolver_internal.h"
+
+SETTING_STR(io, dns_servers, "", NULL,
+            "DNS servers to ask, addresses separated by blanks (\"192.0.2.1 192.0.2.2@5353\"). "
+            "Empty: those of /etc/resolv.conf.");
+SETTING_AT_START(io, dns_servers);
+SETTING_STR(io, dns_hosts, "", NULL,
+            "A file of fixed DNS answers instead of all servers, for tests: see io/resolver.h.");
+METRIC_COUNTER_BY(dns_questions, "result", "ok none failed", "Questions to DNS.");
+
+enum { NAME_MAX_WIRE = 255, MX_MAX = 32, ADDRESSES_MAX = 32 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct ub_ctx *context;
+
+/* --- names -------------------------------------------------------------------------------- */
+int dns_name_to_wire(struct slice text, struct arena *a, struct slice *ret)
+{
+    BUF_SCOPE b = {.max = NAME_MAX_WIRE};
+    if (slice_ends(text, S(".")))
+        text.n--;
+    while (text.n) {
+        struct slice label = slice_cut(&text, '.');
+        if (label.n == 0 || label.n > 63 || (text.p && text.n == 0))
+            return -1;
+        buf_addc(&b, (char)label.n);
+        for (size_t i = 0; i < label.n; i++) {
+            unsigned char c = (unsigned char)label.p[i];
+            if (c <= ' ' || c >= 127)
+                return -1;
+            buf_addc(&b, ascii_lower((char)c));
+        }
+    }
+    buf_addc(&b, '\0');
+    *ret = b.failed ? SNONE : arena_dup(a, buf_slice(&b));
+    return ret->p ? 0 : -1;
+}
+
+int dns_name_to_text(struct slice wire, struct arena *a, struct slice *ret)
+{
+    BUF_SCOPE b = {.max = NAME_MAX_WIRE};
+    for (;;) {
+        if (wire.n == 0)
+            return -1;
+        size_t n = (unsigned char)wire.p[0];
+        if (n == 0)
+            break;
+        if (n > 63 || wire.n < n + 1)
+            return -1;
+        if (b.n)
+            buf_addc(&b, '.');
+        for (size_t i = 1; i <= n; i++) {
+            unsigned char c = (unsigned char)wire.p[i];
+            if (c <= ' ' || c >= 127 || c == '.')
+                return -1; /* never a host: not written on, not into logs */
+            buf_addc(&b, ascii_lower((char)c));
+        }
+        wire = slice_from(wire, n + 1);
+    }
+    if (b.n == 0)
+        buf_addc(&b, '.');
+    *ret = b.failed ? SNONE : arena_dup(a, buf_slice(&b));
+    return ret->p ? 0 : -1;
+}
+
+/* RFC 1035 3.5, RFC 3596 2.5 */
+int dns_reverse_name(struct slice address, struct arena *a, struct slice *ret)
+{
+    char text[INET6_ADDRSTRLEN];
+    unsigned char p[16];
+    BUF_SCOPE b = {.max = 100};
+    if (address.n >= sizeof(text))
+        return -1;
+    memcpy(text, address.p, address.n);
+    text[address.n] = '\0';
+    if (inet_pton(AF_INET, text, p) == 1) {
+        buf_addf(&b, "%u.%u.%u.%u.in-addr.arpa", p[3], p[2], p[1], p[0]);
+    } else if (inet_pton(AF_INET6, text, p) == 1) {
+        for (int i = 15; i >= 0; i--)
+            buf_addf(&b, "%x.%x.", p[i] & 15u, p[i] >> 4);
+        buf_adds(&b, "ip6.arpa");
+    } else {
+        return -1;
+    }
+    *ret = arena_dup(a, buf_slice(&b));
+    return ret->p ? 0 : -1;
+}
+
+/* --- asking ------------------------------------------------------------------------------- */
+static int use_servers(struct ub_ctx *ctx)
+{
+    struct slice rest = slice_str(setting_text(&set_io_dns_servers));
+    bool any = false;
+    while (rest.p) {
+        struct slice one = slice_cut(&rest, ' ');
+        char text[80];
+        if (one.n == 0)
+            continue;
+        snprintf(text, sizeof(text), "%.*s", SARG(one));
+        if (ub_ctx_set_fwd(ctx, text))
+            return -1;
+        any = true;
+    }
+    return any ? 0 : ub_ctx_resolvconf(ctx, NULL);
+}
+
+static struct ub_ctx *shared_context(struct err *e)
+{
+    pthread_mutex_lock(&lock);
+    if (!context) {
+        struct ub_ctx *ctx = ub_ctx_create();
+        if (ctx && use_servers(ctx) == 0)
+            context = ctx;
+        else if (ctx)
+            ub_ctx_delete(ctx);
+    }
+    struct ub_ctx *ctx = context;
+    pthread_mutex_unlock(&lock);
+    if (!ctx)
+        err_set(e, ERR_BUSY, "DNS: no servers (io.dns_servers, /etc/resolv.conf)");
+    return ctx;
+}
+
+void resolver_done(void)
+{
+    pthread_mutex_lock(&lock);
+    if (context)
+        ub_ctx_delete(context);
+    context = NULL;
+    pthread_mutex_unlock(&lock);
+}
+
+static int take(const struct ub_result *r, struct slice name, struct arena *a,
+                struct dns_records *ret, struct err *e)
+{
+    ret->n = 0;
+    if (r->bogus || (r->rcode != 0 && r->rcode != 3))
+        return err_set(e, ERR_BUSY, "DNS: %.*s fails (code %d%s)", SARG(name), r->rcode,
+                       r->bogus ? ", bogus" : "");
+    for (size_t i = 0; r->havedata && r->data[i] && ret->n < DNS_RECORDS_MAX; i++) {
+        ret->data[ret->n] = arena_dup(a, slice_of(r->data[i], (size_t)r->len[i]));
+        if (!ret->data[ret->n++].p)
+            return err_set(e, ERR_LIMIT, "DNS: answers of %.*s are too large", SARG(name));
+    }
+    if (ret->n == 0)
+        return err_set(e, ERR_NOTFOUND, "DNS: no such record of %.*s", SARG(name));
+    return 0;
+}
+
+static int ask_servers(struct slice name, enum dns_type type, struct arena *a,
+                       struct dns_records *ret, struct err *e)
+{
+    struct ub_result *r = NULL;
+    struct ub_ctx *ctx = shared_context(e);
+    const char *text = arena_cstr(a, name);
+    if (!ctx)
+        return -1;
+    if (!text)
+        return err_set(e, ERR_LIMIT, "DNS: out of memory");
+    int rc = ub_resolve(ctx, text, (int)type, 1, &r);
+    if (rc)
+        return err_set(e, ERR_BUSY, "DNS: %s: %s", text, ub_strerror(rc));
+    rc = take(r, name, a, ret, e);
+    ub_resolve_free(r);
+    return rc;
+}
+
+int dns_ask(struct slice name, enum dns_type type, struct arena *a, struct dns_records *ret,
+            struct err *e)
+{
+    struct slice wire;
+    struct err local;
+    e = e ? e : &local;
+    if (slice_ends(name, S(".")))
+        name.n--;
+    if (name.n == 0 || dns_name_to_wire(name, a, &wire))
+        return err_set(e, ERR_SYNTAX, "\"%.*s\" is not a name for DNS", SARG(name));
+    const char *file = setting_text(&set_io_dns_hosts);
+    int rc = *file ? dns_ask_file(file, name, type, a, ret, e) : ask_servers(name, type, a, ret, e);
+    metric_add(&metric_dns_questions, rc == 0 ? 0 : e->code == ERR_NOTFOUND ? 1 : 2, 1);
+    return rc;
+}
+
+/* --- answers ------------------------------------------------------------------------------ */
+struct ranked {
+    struct dns_mx mx;
+    uint32_t luck;
+};
+
+static int by_preference(const void *a, const void *b)
+{
+    const struct ranked *x = a, *y = b;
+    if (x->mx.preference != y->mx.preference)
+        return x->mx.preference < y->mx.preference ? -1 : 1;
+    return x->luck < y->luck ? -1 : x->luck > y->luck;
+}
+
+/* RFC 5321 5.1, RFC 7505 */
+int dns_mx(struct slice domain, struct arena *a, struct dns_mx **ret, size_t *ret_n,
+           bool *ret_null_mx, struct err *e)
+{
+    struct dns_records r;
+    struct ranked ranked[MX_MAX];
+    size_t n = 0;
+    bool null_mx = false;
+    if (dns_ask(domain, DNS_MX, a, &r, e))
+        return -1;
+    for (size_t i = 0; i < r.n && n < MX_MAX; i++) {
+        struct slice d = r.data[i], host;
+        if (d.n < 3 || dns_name_to_text(slice_from(d, 2), a, &host))
+            continue;
+        if (slice_eq(host, S("."))) {
+            null_mx = true;
+            continue;
+        }
+        unsigned preference = (unsigned)(unsigned char)d.p[0] << 8 | (unsigned char)d.p[1];
+        ranked[n++] = (struct ranked){.mx = {.preference = (uint16_t)preference, .host = host},
+                                      .luck = (uint32_t)random_u64()};
+    }
+    if (n == 0 && !null_mx)
+        return err_set(e, ERR_BUSY, "DNS: no usable MX of %.*s", SARG(domain));
+    qsort(ranked, n, sizeof(*ranked), by_preference);
+    struct dns_mx *mx = arena_new(a, struct dns_mx, n);
+    if (!mx)
+        return err_set(e, ERR_LIMIT, "DNS: answers too large");
+    for (size_t i = 0; i < n; i++)
+        mx[i] = ranked[i].mx;
+    *ret = mx;
+    *ret_n = n;
+    *ret_null_mx = null_mx && n == 0;
+    return 0;
+}
+
+int dns_addresses(struct slice host, struct arena *a, struct dns_address **ret, size_t *ret_n,
+                  struct err *e)
+{
+    static const enum dns_type types[] = {DNS_AAAA, DNS_A};
+    struct err failed = {0}, one = {0};
+    struct dns_address *list = arena_new(a, struct dns_address, ADDRESSES_MAX);
+    size_t n = 0;
+    if (!list)
+        return err_set(e, ERR_LIMIT, "DNS: answers too large");
+    for (int t = 0; t < 2; t++) {
+        struct dns_records r;
+        size_t size = types[t] == DNS_A ? 4 : 16, max = t ? ADDRESSES_MAX : ADDRESSES_MAX / 2;
+        if (dns_ask(host, types[t], a, &r, &one)) {
+            if (failed.code == ERR_OK || one.code != ERR_NOTFOUND)
+                failed = one;
+            continue;
+        }
+        for (size_t i = 0; i < r.n && n < max; i++) {
+            if (r.data[i].n != size)
+                continue;
+            list[n].v6 = size == 16;
+            inet_ntop(size == 16 ? AF_INET6 : AF_INET, r.data[i].p, list[n].text,
+                      sizeof(list[n].text));
+            n++;
+        }
+    }
+    if (n == 0)
+        return err_set(e, failed.code ? failed.code : ERR_NOTFOUND, "%s",
+                       failed.code ? failed.text : "DNS: no address");
+    *ret = list;
+    *ret_n = n;
+    return 0;
+}
+
+int dns_ptr(struct slice address, struct arena *a, struct slice *ret_name, struct err *e)
+{
+    struct dns_records r;
+    struct slice name;
+    if (dns_reverse_name(address, a, &name))
+        return err_set(e, ERR_SYNTAX, "\"%.*s\" is not an address", SARG(address));
+    if (dns_ask(name, DNS_PTR, a, &r, e))
+        return -1;
+    for (size_t i = 0; i < r.n; i++) {
+        if (dns_name_to_text(r.data[i], a, ret_name) == 0)
+            return 0;
+    }
+    return err_set(e, ERR_NOTFOUND, "DNS: %.*s has no usable name", SARG(address));
+}
+
+int dns_txt(struct slice name, struct arena *a, struct slice **ret, size_t *ret_n, struct err *e)
+{
+    struct dns_records r;
+    if (dns_ask(name, DNS_TXT, a, &r, e))
+        return -1;
+    struct slice *list = arena_new(a, struct slice, r.n);
+    if (!list)
+        return err_set(e, ERR_LIMIT, "DNS: answers too large");
+    for (size_t i = 0; i < r.n; i++) {
+        BUF_SCOPE b = {.max = 65535};
+        for (struct slice d = r.data[i]; d.n;) {
+            size_t n = (unsigned char)d.p[0];
+            buf_add(&b, slice_sub(d, 1, n + 1));
+            d = slice_from(d, n + 1);
+        }
+        list[i] = arena_dup(a, buf_slice(&b));
+        if (!list[i].p)
+            return err_set(e, ERR_LIMIT, "DNS: answers too large");
+    }
+    *ret = list;
+    *ret_n = r.n;
+    return 0;
+}
