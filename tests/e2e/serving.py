@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,10 +16,19 @@ WITH_SERVER = ROOT / "scripts" / "with-server"
 DUMP = "import json,os,sys; json.dump(dict(os.environ), open(sys.argv[1], 'w')); sys.stdin.read()"
 
 
+def alive(pid):
+    """Does it run? A zombie does not."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 class Serving:
     def __init__(self, env, process=None):
         self.env = env
         self.process = process
+        self.again = self.exe = None
         self.host = env["CARBONADO_HOST"]
         self.ports = {k[len("CARBONADO_PORT_"):]: int(v) for k, v in env.items()
                       if k.startswith("CARBONADO_PORT_")}
@@ -27,12 +37,70 @@ class Serving:
         self.peer = env.get("CARBONADO_PEER", "carbonado")
 
     def stop(self):
+        """For a server of its own: ends it, and with-server removes the state."""
+        if self.again and self.again.poll() is None:
+            self.again.terminate()
+            self.again.wait(30)
         if self.process:
             self.process.stdin.close()
             try:
                 self.process.wait(30)
             except subprocess.TimeoutExpired:
                 self.process.kill()
+
+    # The program of this server and its life, for tests that end it and begin again.
+
+    def program(self):
+        """The executable: that of the running process, else the one found before."""
+        try:
+            self.exe = os.readlink(f"/proc/{self.pid}/exe")
+        except OSError:
+            pass
+        return self.exe
+
+    def command(self, *args, **more):
+        """`carbonado ARGS` on this server's state; its CompletedProcess."""
+        return subprocess.run([self.program(), *map(str, args)], env={**os.environ, **self.env},
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300, **more)
+
+    def serve(self):
+        """Starts the server again after it has ended; returns when it greets."""
+        self.log = open(self.state / "serve.log", "ab")
+        self.again = subprocess.Popen([self.exe, "serve"], env={**os.environ, **self.env},
+                                      stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.pid = self.again.pid
+        self.wait_ready()
+
+    def wait_ready(self, seconds=30):
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                with socket.create_connection((self.host, self.ports["IMAP"]), 5) as s, \
+                        socket.create_connection((self.host, self.ports["LMTP"]), 5) as t:
+                    if s.recv(4) == b"* OK" and t.recv(3) == b"220":
+                        return
+            except OSError:
+                pass
+            assert time.monotonic() < end, f"no greeting within {seconds} s"
+            time.sleep(0.02)
+
+    def end(self, sig=signal.SIGTERM):
+        """Ends the server (not the wrapper around it) and waits until its processes are gone."""
+        self.program()
+        pids = self.pids()
+        os.kill(self.pid, sig)
+        if sig == signal.SIGKILL:  # its children too: nobody is left to end them
+            for pid in pids:
+                try:
+                    os.kill(pid, sig)
+                except ProcessLookupError:
+                    pass
+        end = time.monotonic() + 30
+        while any(alive(pid) for pid in pids):
+            if self.again:
+                self.again.poll()
+            assert time.monotonic() < end, "the server did not end"
+            time.sleep(0.02)
 
     # The processes of this server, from /proc.
 
