@@ -6,6 +6,7 @@ import os
 import pytest
 
 import serving
+import wire
 
 USERS = 12
 
@@ -49,3 +50,34 @@ def user(server):
     if n > USERS:
         pytest.fail("more accounts are needed: raise USERS")
     return f"user{n}@example.test"
+
+
+class Health:
+    """The server as it was before hostile input, to compare with afterwards."""
+
+    def __init__(self, server):
+        self.server = server
+        self.pids = server.pids()
+        self.memory = server.memory()
+        maps = open(f"/proc/{server.pid}/maps").read()
+        self.allowed = 1 << 20 if "libasan" in maps else 150 << 10  # KiB; ASan keeps what is freed
+
+    def check(self):
+        with wire.Imap(self.server, timeout=10) as imap:
+            assert imap.run("NOOP")[1].startswith(b"OK")
+        if self.server.peer == "carbonado":
+            assert self.server.pids() == self.pids, "a process has ended and begun again"
+        grown = self.server.memory() - self.memory
+        assert grown < self.allowed, f"memory has grown by {grown} KiB"
+
+
+@pytest.fixture(scope="module")
+def health(server):
+    return Health(server)
+
+
+@pytest.fixture
+def unharmed(health):
+    """After the test the server answers, no process was restarted, and memory has not exploded."""
+    yield
+    health.check()
