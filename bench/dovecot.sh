@@ -52,6 +52,7 @@ first_valid_gid = 1
 mail_fsync = $fsync
 auth_username_format = %Lu
 auth_cache_size = 10M
+auth_mechanisms = plain login
 disable_plaintext_auth = no
 ssl = yes
 ssl_cert = <$state/cert.pem

@@ -8,7 +8,7 @@ import pytest
 import serving
 import wire
 
-USERS = 12
+USERS = 60  # the first 12 are for those that tests name
 
 
 def pytest_addoption(parser):
@@ -40,7 +40,7 @@ def server():
     own.stop()
 
 
-numbers = itertools.count(1)
+numbers = itertools.count(13)
 
 
 @pytest.fixture
