@@ -158,6 +158,14 @@ static size_t unquote(char *to, const char *p, size_t n)
     return used;
 }
 
+/* For a second look at a piece: what closes only behind `to` does not close. */
+static struct walk within(const struct walk *w, size_t to)
+{
+    struct walk in = *w;
+    in.n = to;
+    return in;
+}
+
 /* Words with one blank where there were blanks or comments, quotes undone. The last comment goes to
  *comment. */
 static struct slice phrase(struct walk *w, size_t from, size_t to, struct slice *comment)
@@ -165,15 +173,14 @@ static struct slice phrase(struct walk *w, size_t from, size_t to, struct slice 
     char *p = arena_new(w->a, char, to - from + 1);
     size_t n = 0;
     bool gap = false;
+    struct walk in = within(w, to);
     if (!p) {
         w->full = true;
         return SNONE;
     }
     for (size_t i = from; i < to;) {
         char c = w->p[i];
-        size_t next = c == '"' || c == '(' ? span(w, i) : i;
-        if (next > to)
-            next = i;
+        size_t next = c == '"' || c == '(' ? span(&in, i) : i;
         if (next > i && c == '(') {
             if (comment)
                 *comment = slice_of(w->p + i + 1, next - i - 2);
@@ -212,15 +219,14 @@ static void spec(struct walk *w, size_t from, size_t to, struct address *ad, str
 {
     char *p = arena_new(w->a, char, to - from + 1);
     size_t n = 0, at = SIZE_MAX;
+    struct walk in = within(w, to);
     if (!p) {
         w->full = true;
         return;
     }
     for (size_t i = from; i < to;) {
         char c = w->p[i];
-        size_t next = c == '"' || c == '(' || (c == '[' && at != SIZE_MAX) ? span(w, i) : i;
-        if (next > to)
-            next = i;
+        size_t next = c == '"' || c == '(' || (c == '[' && at != SIZE_MAX) ? span(&in, i) : i;
         if (next > i && c == '(') {
             if (comment)
                 *comment = slice_of(w->p + i + 1, next - i - 2);
@@ -279,6 +285,7 @@ static void bare(struct walk *w, const struct element *el)
 {
     struct slice comment = SNONE;
     struct address *last = NULL;
+    struct walk in = within(w, el->to);
     size_t words = el->from, i = el->from; /* words not used yet begin at `words` */
     size_t chunks = 0;
     while (i < el->to) {
@@ -288,8 +295,8 @@ static void bare(struct walk *w, const struct element *el)
         bool at_sign = false, text = false;
         while (i < el->to) {
             char c = w->p[i];
-            size_t next = c == '"' || c == '(' || (c == '[' && at_sign) ? span(w, i) : i;
-            if (next > i && next <= el->to) {
+            size_t next = c == '"' || c == '(' || (c == '[' && at_sign) ? span(&in, i) : i;
+            if (next > i) {
                 if (c == '(' && !text && !at_sign)
                     comment = slice_of(w->p + i + 1, next - i - 2);
                 text |= c != '(';

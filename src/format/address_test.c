@@ -105,6 +105,20 @@ static void hostile_ones_are_linear(void **state)
             buf_adds(&in, seeds[i]);
         assert_int_equal(address_parse(buf_slice(&in), 0, &a, &l), 0);
     }
+    /* openings in a literal whose ends are far outside it */
+    static const char *const opens[] = {"(", "\\\""}, *const closes[] = {")", "\""};
+    for (size_t i = 0; i < 2; i++) {
+        BUF_SCOPE in = {0};
+        ARENA_SCOPE a = {.limit = 64 << 20};
+        struct address_list l;
+        buf_adds(&in, i ? "<[\"" : "<[");
+        while (in.n < 200000)
+            buf_adds(&in, opens[i]);
+        buf_adds(&in, "]>");
+        while (in.n < 400000)
+            buf_adds(&in, closes[i]);
+        assert_int_equal(address_parse(buf_slice(&in), 0, &a, &l), 0);
+    }
 }
 
 static void limit(void **state)

@@ -38,32 +38,54 @@ enum field_id field_id_of(struct slice name)
     return FIELD_OTHER;
 }
 
-enum header_line header_line(const char *p, size_t n, size_t *ret_name, size_t *ret_colon)
+/* An mbox "From " line, also with the ">" that some programs put before it. */
+static bool from_line(struct slice s)
 {
-    if (n == 0 || p[0] == '\n' || (p[0] == '\r' && n > 1 && p[1] == '\n'))
-        return HEADER_EMPTY;
-    if (p[0] == ' ' || p[0] == '\t')
-        return HEADER_FOLD;
-    size_t i = 0;
-    while (i < n && (unsigned char)p[i] > ' ' && p[i] != ':' && p[i] != 127)
-        i++;
-    size_t name = i;
-    while (i < n && (p[i] == ' ' || p[i] == '\t'))
-        i++;
-    if (name == 0 || i >= n || p[i] != ':')
-        return HEADER_JUNK;
-    *ret_name = name;
-    *ret_colon = i;
-    return HEADER_FIELD;
+    return slice_starts(s, S("From ")) || slice_starts(s, S(">From "));
 }
 
-bool header_from_line(const char *p, size_t n)
+static bool field_line(struct slice s, size_t *ret_name, size_t *ret_colon)
 {
-    if (n && p[0] == '>') {
-        p++;
-        n--;
+    size_t i = 0;
+    while (i < s.n && (unsigned char)s.p[i] > ' ' && s.p[i] != ':' && s.p[i] != 127)
+        i++;
+    size_t name = i;
+    while (i < s.n && (s.p[i] == ' ' || s.p[i] == '\t'))
+        i++;
+    if (name == 0 || i >= s.n || s.p[i] != ':')
+        return false;
+    *ret_name = name;
+    *ret_colon = i;
+    return true;
+}
+
+enum header_line header_scan(struct header_scan *h, const char *p, size_t at, size_t end,
+                             size_t *ret_name, size_t *ret_colon)
+{
+    struct slice s = slice_of(p + at, end - at);
+    if (s.n == 0 || s.p[0] == '\n' || (s.p[0] == '\r' && s.n > 1 && s.p[1] == '\n')) {
+        if (h->begun || at == h->head)
+            return HEADER_EMPTY;
+        return HEADER_BODY; /* nothing but blanks and text before it: no header */
     }
-    return n >= 5 && memcmp(p, "From ", 5) == 0;
+    if (s.p[0] == ' ' || s.p[0] == '\t')
+        return h->stray ? HEADER_STRAY : HEADER_FOLD;
+    if (field_line(s, ret_name, ret_colon)) {
+        h->begun = true;
+        h->stray = 0;
+        return HEADER_FIELD;
+    }
+    if (!h->begun && !from_line(s))
+        return HEADER_BODY;
+    if (h->begun && !h->stray)
+        h->stray = at;
+    h->begun = true;
+    return slice_starts(s, S("--")) ? HEADER_BODY : HEADER_STRAY;
+}
+
+size_t header_scan_end(const struct header_scan *h, size_t at)
+{
+    return !h->begun ? h->head : h->stray ? h->stray : at;
 }
 
 void field_close(struct field *f, const char *message, size_t end)
@@ -85,49 +107,51 @@ static size_t line_end(struct slice s, size_t at)
 
 bool header_next(struct slice header, size_t *pos, struct field *ret)
 {
+    struct header_scan h = {.head = *pos, .begun = *pos > 0};
     struct field f = {0};
     size_t at = *pos, end;
+    bool open = false; /* folds belong to f */
     for (; at < header.n; at = end) {
         size_t name = 0, colon = 0;
         end = line_end(header, at);
-        enum header_line kind = header_line(header.p + at, end - at, &name, &colon);
-        if (kind == HEADER_FOLD && (f.name.n || at > 0))
+        enum header_line kind = header_scan(&h, header.p, at, end, &name, &colon);
+        if (open && kind != HEADER_FOLD) {
+            field_close(&f, header.p, at);
+            open = false;
+        }
+        if (kind == HEADER_EMPTY || kind == HEADER_BODY)
+            end = header.n;
+        if (kind != HEADER_FIELD)
             continue;
-        if (f.name.n && (kind == HEADER_FIELD || kind == HEADER_EMPTY || kind == HEADER_JUNK))
+        if (f.name.n)
             break;
-        if (kind == HEADER_EMPTY ||
-            (kind != HEADER_FIELD && at == 0 && !header_from_line(header.p, end))) {
-            at = header.n;
-            break;
-        }
-        if (kind == HEADER_FIELD) {
-            f.at = at;
-            f.name = slice_of(header.p + at, name);
-            f.value.p = header.p + at + colon + 1;
-        }
+        f = (struct field){.at = at, .name = slice_of(header.p + at, name)};
+        f.value.p = header.p + at + colon + 1;
+        f.id = field_id_of(f.name);
+        open = true;
     }
+    if (open)
+        field_close(&f, header.p, at);
     *pos = at;
-    if (!f.name.n)
-        return false;
-    field_close(&f, header.p, at);
-    f.id = field_id_of(f.name);
-    *ret = f;
-    return true;
+    if (f.name.n)
+        *ret = f;
+    return f.name.n > 0;
 }
 
 size_t header_end(struct slice bytes)
 {
+    struct header_scan h = {0};
     size_t at = 0, end;
     for (; at < bytes.n; at = end) {
         size_t name, colon;
         end = line_end(bytes, at);
-        enum header_line kind = header_line(bytes.p + at, end - at, &name, &colon);
+        enum header_line kind = header_scan(&h, bytes.p, at, end, &name, &colon);
         if (kind == HEADER_EMPTY)
             return end;
-        if (kind != HEADER_FIELD && at == 0 && !header_from_line(bytes.p, end))
-            return 0;
+        if (kind == HEADER_BODY)
+            break;
     }
-    return at;
+    return header_scan_end(&h, at);
 }
 
 const struct field *part_field(const struct part *p, enum field_id id)

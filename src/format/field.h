@@ -4,19 +4,28 @@
 
 #include "format/message.h"
 
-enum header_line {
-    HEADER_FIELD, /* a name and a colon */
-    HEADER_FOLD,  /* begins with a blank: goes on with the field above */
-    HEADER_EMPTY, /* ends the header */
-    HEADER_JUNK,  /* none of these */
+/* Where a header ends, line by line: one of these per header, zeroed but for `head`. */
+struct header_scan {
+    size_t head;  /* offset of its first line */
+    size_t stray; /* first line after the last field that is none; 0: there is none */
+    bool begun;   /* a field or a "From " line was there */
 };
 
-/* Kind of the line of n bytes at p (its line end included); for HEADER_FIELD the length of the name
-   and the place of the colon. */
-enum header_line header_line(const char *p, size_t n, size_t *ret_name, size_t *ret_colon);
+enum header_line {
+    HEADER_FIELD, /* a name and a colon */
+    HEADER_FOLD,  /* begins with a blank: goes on with the field above, if there is one */
+    HEADER_STRAY, /* none of these, passed over; what comes after goes with no field */
+    HEADER_EMPTY, /* the empty line: the body begins behind it */
+    HEADER_BODY,  /* the header has ended: the body begins at header_scan_end() */
+};
 
-/* An mbox "From " line (also with the ">" that some programs put before it)? */
-bool header_from_line(const char *p, size_t n);
+/* Kind of the line [at, end) of `p`, its line end included; for HEADER_FIELD the length of the name
+   and the distance of the colon. */
+enum header_line header_scan(struct header_scan *h, const char *p, size_t at, size_t end,
+                             size_t *ret_name, size_t *ret_colon);
+
+/* Where the body begins when the header ended at `at` without an empty line. */
+size_t header_scan_end(const struct header_scan *h, size_t at);
 
 /* Sets the length of f and of its value when `end` (an offset in `message`) is where it stops. */
 void field_close(struct field *f, const char *message, size_t end);

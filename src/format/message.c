@@ -171,19 +171,23 @@ static struct field *field_add(struct parser *ps)
 /* Reads the header of `part` from `at`. True when a delimiter ended it. RFC 5322 2.2 */
 static bool read_header(struct parser *ps, struct part *part, struct delimiter *ret)
 {
+    struct header_scan h = {.head = ps->at};
     struct field *open = NULL;
-    bool hit = false, lf;
+    uint32_t head_line = ps->line, stray_line = 0;
+    bool hit = false, empty = false, lf;
     part->head = ps->at;
     ps->n_fields = 0;
-    while (ps->at < ps->n) {
+    while (ps->at < ps->n && !empty) {
         size_t start = ps->at, end = line_end(ps, &lf), name = 0, colon = 0;
         if (dashes(ps) && match(ps, start, end, ret)) {
             hit = true;
             break;
         }
-        enum header_line kind = header_line(ps->p + start, end - start, &name, &colon);
-        if (kind != HEADER_FIELD && kind != HEADER_EMPTY && start == part->head &&
-            !header_from_line(ps->p + start, end - start))
+        bool strays = h.stray != 0;
+        enum header_line kind = header_scan(&h, ps->p, start, end, &name, &colon);
+        if (h.stray && !strays)
+            stray_line = ps->line;
+        if (kind == HEADER_BODY)
             break;
         ps->line += lf;
         ps->at = end;
@@ -192,8 +196,7 @@ static bool read_header(struct parser *ps, struct part *part, struct delimiter *
         if (open)
             field_close(open, ps->p, start);
         open = NULL;
-        if (kind == HEADER_EMPTY)
-            break;
+        empty = kind == HEADER_EMPTY;
         if (end - part->head > ps->lim.header_bytes - ps->header_bytes) {
             ps->m->cut |= MESSAGE_CUT_HEADER;
             continue;
@@ -206,6 +209,12 @@ static bool read_header(struct parser *ps, struct part *part, struct delimiter *
     }
     if (open)
         field_close(open, ps->p, ps->at);
+    size_t body = empty ? ps->at : header_scan_end(&h, ps->at);
+    if (body != ps->at) { /* some of it was body after all: it is looked at once more */
+        ps->line = h.begun ? stray_line : head_line;
+        ps->at = body;
+        hit = false;
+    }
     part->body = ps->at;
     size_t left = ps->lim.header_bytes - ps->header_bytes, used = part->body - part->head;
     ps->header_bytes += used < left ? used : left;
@@ -279,6 +288,17 @@ static void close_at_delimiter(struct parser *ps, const struct delimiter *d)
     close_frames(ps, keep, end, line);
 }
 
+/* RFC 2046 5.1.1; RFC 2231 allows it to be extended, which somebody did. */
+static struct slice boundary_of(struct parser *ps, const struct part *part)
+{
+    const struct param *b = param_find(&part->params, S("boundary"));
+    if (!b || !b->extended)
+        return b ? slice_trim(b->raw) : SNONE;
+    BUF_SCOPE text = {0};
+    param_text(b, &text);
+    return arena_dup(ps->a, slice_trim(buf_slice(&text)));
+}
+
 /* What kind of part it is, now that its header is read; pushes its frame. True when the parts
    inside begin with the header of a nested message. RFC 2046 5.1, 5.2.1 */
 static bool open_part(struct parser *ps, struct part *part)
@@ -303,7 +323,7 @@ static bool open_part(struct parser *ps, struct part *part)
         part->kind = PART_MESSAGE;
         return true;
     }
-    struct slice b = slice_trim(param_raw(&part->params, S("boundary")));
+    struct slice b = boundary_of(ps, part);
     if (b.n) {
         part->kind = PART_MULTIPART;
         activate(ps, f, b);

@@ -7,8 +7,9 @@
    left unsplit (`cut` says which limit), so time and memory are linear and nothing recurses.
 
    How header and body part: the header ends at the first empty line. Lines in it that are no field
-   (no colon) are passed over. When the very first line is no field, there is no header and the body
-   begins there. A leading mbox line "From ..." is passed over as well. */
+   (no colon) are passed over, a leading mbox line "From ..." too. When no empty line comes, or a
+   line that begins with "--" comes before it, the body begins at the first such line behind the
+   last field. Text without any field before it is no header: all of it is body. */
 #pragma once
 
 #include "base/arena.h"

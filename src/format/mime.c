@@ -21,12 +21,11 @@ void mime_skip(struct slice *s)
     *s = slice_from(*s, i);
 }
 
-/* Cuts a run of token bytes. Only what must end a token ends it: names out there hold anything. */
+/* Cuts a token (RFC 2045 5.1), 8-bit allowed. */
 static struct slice token(struct slice *s)
 {
     size_t i = 0;
-    while (i < s->n && (unsigned char)s->p[i] > ' ' && s->p[i] != '/' && s->p[i] != ';' &&
-           s->p[i] != '(' && s->p[i] != ',' && s->p[i] != '"')
+    while (i < s->n && (unsigned char)s->p[i] > ' ' && !strchr("()<>@,;:\\\"/[]?=", s->p[i]))
         i++;
     struct slice t = slice_sub(*s, 0, i);
     *s = slice_from(*s, i);
