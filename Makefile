@@ -36,7 +36,7 @@ bench:
 	@bench/run
 
 format:
-	git ls-files -z 'src/*.c' 'src/*.h' | xargs -0 clang-format -i
+	git ls-files -z 'src/*.c' 'src/*.h' 'bench/*.c' 'bench/*.h' | xargs -0 clang-format -i
 
 # What is made from the program: docs/configuration.md and parts of the manual pages.
 docs: all
