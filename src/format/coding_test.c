@@ -259,8 +259,8 @@ static void parameters_written(void **state)
     (void)state;
     static const char *const values[] = {
         "a.txt", "a \"b\"\\.txt", "\xc3\xa4.txt",
-        "a name that is longer than what fits on one line of a header, "
-        "with \xe2\x82\xac signs \xe2\x82\xac\xe2\x82\xac in it"};
+        ("a name that is longer than what fits on one line of a header, "
+         "with \xe2\x82\xac signs \xe2\x82\xac\xe2\x82\xac in it")};
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         BUF_SCOPE out = {0};
         BUF_SCOPE back = {0};
