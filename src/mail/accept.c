@@ -1,0 +1,373 @@
+/* accept.c - the steps of accept.h. A unit is one mailbox that gets the message, or one address that
+   it goes on to; recipients share units when aliases and lists lead to the same mailbox, which gets
+   one copy. The common case of one mailbox goes from CPU straight to its writer. */
+#include "mail/accept.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/metric.h"
+#include "base/setting.h"
+#include "mail/deliver.h"
+#include "mail/inspect.h"
+#include "mail/prefix.h"
+#include "mail/queue.h"
+#include "mail/submit.h"
+
+SETTING(smtp, max_received, INT, 50, 10, 1000,
+        "A message with more Received lines than this is in a loop and refused (5.4.6).");
+METRIC_COUNTER_BY(mail_accepted_total, "way", "mailbox spool refused",
+                  "Messages taken: put into mailboxes at once, through the spool, or refused.");
+
+enum { WAY_MAILBOX, WAY_SPOOL, WAY_REFUSED };
+
+struct accept_unit {
+    struct job job;
+    struct mail_accept *m;
+    const struct delivery_target *target;
+    struct mail_recipient *recipient; /* the first that leads here */
+    bool direct;                      /* a write job of its own */
+    bool queue;                       /* goes into the outbox */
+    struct err err;
+};
+
+/* --- planning ------------------------------------------------------------------------------- */
+static bool same_target(const struct delivery_target *a, const struct delivery_target *b)
+{
+    if (a->account != b->account)
+        return false;
+    return a->account ? slice_eqi(a->detail, b->detail) : slice_eqi(a->address, b->address);
+}
+
+static struct accept_unit *find_unit(struct mail_accept *m, const struct delivery_target *t)
+{
+    for (size_t i = 0; i < m->n_units; i++)
+        if (same_target(m->units[i].target, t))
+            return &m->units[i];
+    return NULL;
+}
+
+/* RFC 5321 6.3: an address here that forwards is in a loop when the message was delivered to it
+   before. Refused now when that is all there is to do; else the queue tells the sender. */
+static bool unit_loops(const struct accept_unit *u, const struct mail_header *header)
+{
+    return u->target->account == 0 && mail_header_delivered_to(header, u->recipient->address);
+}
+
+static int plan_units(struct mail_accept *m, const struct mail_header *header, struct err *e)
+{
+    size_t most = 0, loops = 0;
+    for (size_t i = 0; i < m->n; i++)
+        most += m->recipients[i].n_targets;
+    m->units = arena_new(m->arena, struct accept_unit, most);
+    if (!m->units)
+        return err_set(e, ERR_BUSY, "4.5.3 Too many recipients at once");
+    for (size_t i = 0; i < m->n; i++) {
+        struct mail_recipient *r = &m->recipients[i];
+        for (size_t k = 0; k < r->n_targets; k++) {
+            const struct delivery_target *t = &r->targets[k];
+            if (find_unit(m, t))
+                continue;
+            struct accept_unit *u = &m->units[m->n_units++];
+            *u = (struct accept_unit){.m = m, .target = t, .recipient = r};
+            loops += unit_loops(u, header);
+        }
+    }
+    if (loops && loops == m->n_units)
+        return err_set(e, ERR_LIMIT, "5.4.6 Mail forwarding loop");
+    return 0;
+}
+
+static bool wants_success(const struct mail_recipient *r)
+{
+    return r->notify & 2;
+}
+
+/* Which units get a write job of their own: see accept.h. */
+static void plan_direct(struct mail_accept *m)
+{
+    unsigned shards = store_shards();
+    bool all = true;
+    for (size_t i = 0; i < m->n_units; i++) {
+        struct accept_unit *u = &m->units[i];
+        bool alone = u->recipient->n_targets == 1;
+        u->direct = u->target->account && !wants_success(u->recipient) &&
+                    (m->kind != MAIL_ACCEPT_LMTP || alone);
+        all = all && u->direct &&
+              u->target->account % shards == m->units[0].target->account % shards;
+    }
+    for (size_t i = 0; i < m->n_units; i++) {
+        m->units[i].direct = m->kind == MAIL_ACCEPT_LMTP ? m->units[i].direct : all;
+        m->units[i].queue = !m->units[i].direct;
+    }
+}
+
+/* --- delivery at once ----------------------------------------------------------------------- */
+static void finish(struct mail_accept *m);
+static void queue_rest(struct mail_accept *m);
+
+static void deliver_unit(const struct accept_unit *u, struct txn *txn, struct err *e)
+{
+    struct mail_delivery d = {.ready = u->m->ready,
+                              .target = u->target,
+                              .from = u->m->from,
+                              .received = u->m->received};
+    mail_deliver(txn, &d, e);
+}
+
+static enum job_next run_deliver(struct job *job, struct txn *txn)
+{
+    deliver_unit(list_entry(job, struct accept_unit, job), txn, &job->err);
+    return JOB_DONE;
+}
+
+static void log_unit(const struct accept_unit *u)
+{
+    LOG(LOG_INFO, "mail.deliver", LFZ("trace", u->m->trace.id), LF("from", u->m->from),
+        LF("to", u->target->address), LFN("account", u->target->account),
+        LFN("size", message_ready_size(u->m->ready)),
+        LFZ("result", u->err.code ? err_code_name(u->err.code) : "ok"), LFZ("why", u->err.text));
+}
+
+/* SMTP with a success beside failures: see accept.h. */
+static void direct_over(struct mail_accept *m)
+{
+    size_t good = 0;
+    for (size_t i = 0; i < m->n_units; i++)
+        if (m->units[i].direct) {
+            log_unit(&m->units[i]);
+            good += m->units[i].err.code == ERR_OK;
+        }
+    for (size_t i = 0; i < m->n_units && good && m->kind != MAIL_ACCEPT_LMTP; i++)
+        m->units[i].queue = m->units[i].queue || m->units[i].err.code != ERR_OK;
+    queue_rest(m);
+}
+
+static void delivered(struct job *job)
+{
+    struct accept_unit *u = list_entry(job, struct accept_unit, job);
+    u->err = job->err;
+    if (--u->m->running == 0)
+        direct_over(u->m);
+}
+
+static void start_direct(struct mail_accept *m)
+{
+    for (size_t i = 0; i < m->n_units; i++)
+        m->running += m->units[i].direct;
+    if (m->running == 0)
+        queue_rest(m);
+    for (size_t i = 0; i < m->n_units; i++) {
+        struct accept_unit *u = &m->units[i];
+        if (!u->direct)
+            continue;
+        u->job = (struct job){.loop = m->loop,
+                              .place = PLACE_WRITE,
+                              .account = u->target->account,
+                              .run = run_deliver,
+                              .done = delivered};
+        job_submit(&u->job);
+    }
+}
+
+/* --- the spool ------------------------------------------------------------------------------- */
+static void fill(struct outbox_recipient *out, const struct accept_unit *u)
+{
+    *out = (struct outbox_recipient){.address = u->target->address,
+                                     .orcpt = u->recipient->orcpt,
+                                     .notify = u->recipient->notify,
+                                     .account = u->target->account,
+                                     .detail = u->target->detail};
+}
+
+/* An address of ours that forwards: its mail leaves with Delivered-To, so that a loop is seen. */
+static bool forwards(const struct accept_unit *u)
+{
+    return u->target->account == 0 && !slice_eqi(u->target->address, u->recipient->address);
+}
+
+static int add_row(struct mail_accept *m, struct txn *txn, struct slice prefix,
+                   struct outbox_recipient *list, size_t n, struct err *e)
+{
+    uint64_t id;
+    int64_t now = clock_now_ms();
+    struct outbox_message row = {.from = m->from,
+                                 .envid = m->envid,
+                                 .trace = slice_str(m->trace.id),
+                                 .ret_full = m->ret_full,
+                                 .body_8bit = m->eight_bit,
+                                 .smtputf8 = m->smtputf8,
+                                 .queued_at = now,
+                                 .expires_at = now + mail_queue_lifetime(),
+                                 .prefix = prefix,
+                                 .recipients = list,
+                                 .n = n};
+    return n ? outbox_add(txn, m->ready, &row, &id, e) : 0;
+}
+
+/* The row of one forwarding address: all that recipient `r` leads to outside. */
+static int add_forward(struct mail_accept *m, struct txn *txn, const struct mail_recipient *r,
+                       struct outbox_recipient *list, struct err *e)
+{
+    BUF_SCOPE prefix = {.max = 16 * 1024};
+    size_t n = 0;
+    mail_delivered_to_write(r->address, &prefix);
+    buf_add(&prefix, m->received);
+    for (size_t i = 0; i < m->n_units; i++)
+        if (m->units[i].recipient == r && m->units[i].queue && forwards(&m->units[i]))
+            fill(&list[n++], &m->units[i]);
+    return add_row(m, txn, buf_slice(&prefix), list, n, e);
+}
+
+static enum job_next run_queue(struct job *job, struct txn *txn)
+{
+    struct mail_accept *m = list_entry(job, struct mail_accept, job);
+    ARENA_SCOPE scratch = {0};
+    struct outbox_recipient *list = arena_new(&scratch, struct outbox_recipient, m->n_units);
+    size_t n = 0;
+    if (!list) {
+        err_set(&job->err, ERR_BUSY, "4.3.1 Out of memory");
+        return JOB_DONE;
+    }
+    for (size_t i = 0; i < m->n_units; i++)
+        if (m->units[i].queue && !forwards(&m->units[i]))
+            fill(&list[n++], &m->units[i]);
+    int bad = add_row(m, txn, m->received, list, n, &job->err);
+    for (size_t i = 0; i < m->n && !bad; i++)
+        bad = add_forward(m, txn, &m->recipients[i], list, &job->err);
+    return JOB_DONE;
+}
+
+static void queued(struct job *job)
+{
+    struct mail_accept *m = list_entry(job, struct mail_accept, job);
+    for (size_t i = 0; i < m->n_units; i++)
+        if (m->units[i].queue)
+            m->units[i].err = job->err;
+    m->queued = job->err.code == ERR_OK;
+    if (m->queued)
+        LOG(LOG_INFO, "mail.queue", LFZ("trace", m->trace.id), LF("from", m->from),
+            LFN("size", message_ready_size(m->ready)));
+    finish(m);
+}
+
+/* The row's shard: that of a mailbox concerned, where there is one, or of the sender. */
+static uint64_t queue_account(const struct mail_accept *m)
+{
+    for (size_t i = 0; i < m->n_units; i++)
+        if (m->units[i].target->account)
+            return m->units[i].target->account;
+    return m->sender;
+}
+
+static void queue_rest(struct mail_accept *m)
+{
+    bool any = false;
+    for (size_t i = 0; i < m->n_units; i++)
+        any = any || m->units[i].queue;
+    if (!any) {
+        finish(m);
+        return;
+    }
+    m->job = (struct job){.loop = m->loop,
+                          .place = PLACE_WRITE,
+                          .account = queue_account(m),
+                          .run = run_queue,
+                          .done = queued};
+    job_submit(&m->job);
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+static void outcome_of(struct mail_accept *m, struct mail_recipient *r)
+{
+    for (size_t k = 0; k < r->n_targets && r->err.code == ERR_OK; k++) {
+        const struct accept_unit *u = find_unit(m, &r->targets[k]);
+        if (u->err.code)
+            r->err = u->err;
+    }
+}
+
+static void finish(struct mail_accept *m)
+{
+    for (size_t i = 0; i < m->n; i++)
+        outcome_of(m, &m->recipients[i]);
+    metric_add(&metric_mail_accepted_total,
+               m->err.code ? WAY_REFUSED
+               : m->queued ? WAY_SPOOL
+                           : WAY_MAILBOX,
+               1);
+    m->done(m);
+}
+
+static void prepared(struct job *job)
+{
+    struct mail_accept *m = list_entry(job, struct mail_accept, job);
+    if (m->single) {
+        m->units[0].err = job->err;
+        direct_over(m);
+        return;
+    }
+    m->err = job->err;
+    if (m->err.code)
+        finish(m);
+    else
+        start_direct(m);
+}
+
+static int check_header(struct mail_accept *m, struct mail_header *ret, struct err *e)
+{
+    BUF_SCOPE header = {0};
+    if (spool_read(&m->body, 0, m->header_size, &header, e) ||
+        mail_header_inspect(buf_slice(&header), m->arena, ret, e))
+        return -1;
+    if (ret->received >= setting_get(&set_smtp_max_received))
+        return err_set(e, ERR_LIMIT, "5.4.6 Too many hops: mail loop");
+    if (m->kind == MAIL_ACCEPT_SUBMISSION)
+        return mail_submit_check(m, ret, e) || mail_submit_complete(m, ret, e) ? -1 : 0;
+    return 0;
+}
+
+static int prepare(struct mail_accept *m, struct err *e)
+{
+    struct mail_header header;
+    if (check_header(m, &header, e) || plan_units(m, &header, e))
+        return -1;
+    plan_direct(m);
+    return m->body.fd >= 0
+               ? message_ready_make_fd(m->body.fd, m->body.size, &m->ready, e)
+               : message_ready_make(buf_slice(&m->body.memory), &m->ready, e);
+}
+
+static enum job_next run_single(struct job *job, struct txn *txn)
+{
+    struct mail_accept *m = list_entry(job, struct mail_accept, job);
+    deliver_unit(&m->units[0], txn, &job->err);
+    return JOB_DONE;
+}
+
+static enum job_next run_prepare(struct job *job, struct txn *txn)
+{
+    struct mail_accept *m = list_entry(job, struct mail_accept, job);
+    (void)txn;
+    if (prepare(m, &job->err) || m->n_units != 1 || !m->units[0].direct)
+        return JOB_DONE;
+    m->single = true;
+    job->place = PLACE_WRITE;
+    job->account = m->units[0].target->account;
+    job->run = run_single;
+    return JOB_MOVE;
+}
+
+void mail_accept_start(struct mail_accept *m)
+{
+    m->job = (struct job){
+        .loop = m->loop, .place = PLACE_CPU, .run = run_prepare, .done = prepared};
+    job_submit(&m->job);
+}
+
+void mail_accept_done(struct mail_accept *m)
+{
+    message_ready_unref(m->ready);
+    m->ready = NULL;
+    spool_done(&m->body);
+}

@@ -1,0 +1,64 @@
+/* accept.h - taking the responsibility for a message (RFC 5321 6.1): what SMTP, submission and LMTP
+   do between the end of DATA and their reply. When done() is called, every recipient whose err.code
+   is ERR_OK has the message durably: in the mailbox, or in a spool row that the queue delivers.
+
+   The steps: look at the header and make the message ready (CPU), then
+     - one write job per mailbox, in parallel, where each answers for itself (LMTP), or where all of
+       them live on one shard and go into one commit;
+     - otherwise one write job that puts rows into the outbox: one for local mailboxes on several
+       shards and for other domains, and one per address here that forwards.
+   A recipient of SMTP that fails beside others that do not is handed to the queue, which tries again
+   or tells the sender, because there is only one reply for all. */
+#pragma once
+
+#include "base/log.h"
+#include "io/job.h"
+#include "mail/resolve.h"
+#include "mail/spool.h"
+#include "store/outbox.h"
+
+struct mail_recipient {
+    struct slice address; /* as RCPT named it */
+    struct slice orcpt;
+    unsigned notify;
+    const struct delivery_target *targets;
+    size_t n_targets;
+    struct err err; /* the outcome; texts begin with the enhanced status code */
+};
+
+enum mail_accept_kind { MAIL_ACCEPT_RELAY, MAIL_ACCEPT_SUBMISSION, MAIL_ACCEPT_LMTP };
+
+struct mail_accept {
+    /* in; everything lives until done() */
+    enum mail_accept_kind kind;
+    struct arena *arena;
+    struct loop *loop;
+    struct trace trace;
+    struct slice from; /* empty: <> */
+    struct slice envid;
+    unsigned ret_full;
+    bool smtputf8, eight_bit;
+    struct slice received; /* the Received line of this hop */
+    uint64_t sender;       /* account that submits; 0: nobody */
+    struct spool body;     /* flushed; taken over */
+    uint64_t header_size;
+    struct mail_recipient *recipients;
+    size_t n;
+    void *user;
+    void (*done)(struct mail_accept *m); /* on the loop */
+
+    /* out: an error of the whole message; recipients' are not looked at then */
+    struct err err;
+
+    /* own */
+    struct job job;
+    struct message_ready *ready;
+    struct accept_unit *units;
+    size_t n_units, running;
+    bool single, queued;
+};
+
+/* On the loop. */
+void mail_accept_start(struct mail_accept *m);
+/* Frees what it owns; called by the owner after done(). */
+void mail_accept_done(struct mail_accept *m);

@@ -1,0 +1,40 @@
+/* client.h - the SMTP client (RFC 5321, 2920, 1870, 6152, 6531, 3461, 3207, 9422): one message to one
+   host. It blocks; the queue's threads use it. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+struct mail_hop;
+
+enum mail_result { MAIL_PENDING, MAIL_SENT, MAIL_DEFERRED, MAIL_FAILED };
+
+struct mail_client_rcpt {
+    struct slice address;
+    struct slice orcpt;
+    unsigned notify;
+    /* out */
+    enum mail_result result;
+    char status[12];    /* "5.1.1" */
+    struct slice reply; /* "550 5.1.1 no such user", one line, in the arena */
+    bool dsn_passed;    /* the next hop answers for NOTIFY from here on */
+};
+
+struct mail_client_message {
+    struct arena *arena;
+    struct slice from, envid, trace;
+    unsigned ret_full; /* enum smtp_ret */
+    bool eight_bit, smtputf8;
+    uint64_t size;
+    struct mail_client_rcpt *rcpt;
+    size_t n;
+    /* The bytes: up to n from `from` appended to out. Called on this thread. */
+    int (*read)(void *arg, uint64_t from, uint64_t n, struct buf *out, struct err *e);
+    void *arg;
+};
+
+/* 0: every recipient has a result other than MAIL_PENDING. -1: this host did not get so far (no
+   connection, bad greeting, connection lost): those still MAIL_PENDING may be tried elsewhere; e has
+   a text that begins with an enhanced status code. */
+int mail_client_send(struct mail_client_message *m, const struct mail_hop *hop, struct err *e);
