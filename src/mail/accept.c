@@ -1,6 +1,6 @@
-/* accept.c - the steps of accept.h. A unit is one mailbox that gets the message, or one address that
-   it goes on to; recipients share units when aliases and lists lead to the same mailbox, which gets
-   one copy. The common case of one mailbox goes from CPU straight to its writer. */
+/* accept.c - the steps of accept.h. A unit is one mailbox that gets the message, or one address
+   that it goes on to; recipients share units when aliases and lists lead to the same mailbox, which
+   gets one copy. The common case of one mailbox goes from CPU straight to its writer. */
 #include "mail/accept.h"
 
 #include <stdio.h>
@@ -16,7 +16,7 @@
 
 SETTING(smtp, max_received, INT, 50, 10, 1000,
         "A message with more Received lines than this is in a loop and refused (5.4.6).");
-METRIC_COUNTER_BY(mail_accepted_total, "way", "mailbox spool refused",
+METRIC_COUNTER_BY(mail_accepted, "way", "mailbox spool refused",
                   "Messages taken: put into mailboxes at once, through the spool, or refused.");
 
 enum { WAY_MAILBOX, WAY_SPOOL, WAY_REFUSED };
@@ -93,8 +93,8 @@ static void plan_direct(struct mail_accept *m)
         bool alone = u->recipient->n_targets == 1;
         u->direct = u->target->account && !wants_success(u->recipient) &&
                     (m->kind != MAIL_ACCEPT_LMTP || alone);
-        all = all && u->direct &&
-              u->target->account % shards == m->units[0].target->account % shards;
+        all =
+            all && u->direct && u->target->account % shards == m->units[0].target->account % shards;
     }
     for (size_t i = 0; i < m->n_units; i++) {
         m->units[i].direct = m->kind == MAIL_ACCEPT_LMTP ? m->units[i].direct : all;
@@ -108,10 +108,8 @@ static void queue_rest(struct mail_accept *m);
 
 static void deliver_unit(const struct accept_unit *u, struct txn *txn, struct err *e)
 {
-    struct mail_delivery d = {.ready = u->m->ready,
-                              .target = u->target,
-                              .from = u->m->from,
-                              .received = u->m->received};
+    struct mail_delivery d = {
+        .ready = u->m->ready, .target = u->target, .from = u->m->from, .received = u->m->received};
     mail_deliver(txn, &d, e);
 }
 
@@ -291,7 +289,7 @@ static void finish(struct mail_accept *m)
 {
     for (size_t i = 0; i < m->n; i++)
         outcome_of(m, &m->recipients[i]);
-    metric_add(&metric_mail_accepted_total,
+    metric_add(&metric_mail_accepted,
                m->err.code ? WAY_REFUSED
                : m->queued ? WAY_SPOOL
                            : WAY_MAILBOX,
@@ -333,9 +331,8 @@ static int prepare(struct mail_accept *m, struct err *e)
     if (check_header(m, &header, e) || plan_units(m, &header, e))
         return -1;
     plan_direct(m);
-    return m->body.fd >= 0
-               ? message_ready_make_fd(m->body.fd, m->body.size, &m->ready, e)
-               : message_ready_make(buf_slice(&m->body.memory), &m->ready, e);
+    return m->body.fd >= 0 ? message_ready_make_fd(m->body.fd, m->body.size, &m->ready, e)
+                           : message_ready_make(buf_slice(&m->body.memory), &m->ready, e);
 }
 
 static enum job_next run_single(struct job *job, struct txn *txn)
@@ -360,8 +357,8 @@ static enum job_next run_prepare(struct job *job, struct txn *txn)
 
 void mail_accept_start(struct mail_accept *m)
 {
-    m->job = (struct job){
-        .loop = m->loop, .place = PLACE_CPU, .run = run_prepare, .done = prepared};
+    m->job =
+        (struct job){.loop = m->loop, .place = PLACE_CPU, .run = run_prepare, .done = prepared};
     job_submit(&m->job);
 }
 

@@ -7,10 +7,11 @@
        them live on one shard and go into one commit;
      - otherwise one write job that puts rows into the outbox: one for local mailboxes on several
        shards and for other domains, and one per address here that forwards.
-   A recipient of SMTP that fails beside others that do not is handed to the queue, which tries again
-   or tells the sender, because there is only one reply for all. */
+   A recipient of SMTP that fails beside others that do not is handed to the queue, which tries
+   again or tells the sender, because there is only one reply for all. */
 #pragma once
 
+#include "base/list.h"
 #include "base/log.h"
 #include "io/job.h"
 #include "mail/resolve.h"

@@ -1,9 +1,8 @@
-/* channel.c - a mutex, a condition and one message to the loop. What the loop's callbacks find out is
-   written under the mutex; the thread waits until it sees what it wants or the time is over. Input
-   over a limit ends the connection: replies of SMTP servers are small. */
+/* channel.c - a mutex, a condition and one message to the loop. What the loop's callbacks find out
+   is written under the mutex; the thread waits until it sees what it wants or the time is over.
+   Input over a limit ends the connection: replies of SMTP servers are small. */
 #include "mail/channel.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -11,10 +10,13 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "io/conn.h"
 #include "io/loop.h"
 
-enum { INPUT_MAX = 256 * 1024, UNSENT_MAX = 128 * 1024 };
+enum { INPUT_MAX = 256 * 1024, UNSENT_MAX = 128 * 1024, INTERRUPT_MS = 200 };
+
+static _Atomic bool interrupted;
 
 enum channel_state { CH_CONNECTING, CH_OPEN, CH_CLOSED };
 
@@ -130,14 +132,11 @@ static void do_open(struct loop_msg *msg)
                                .connect_ms = c->connect_ms};
     struct err e = {0};
     c->conn = conn_connect(c->loop, &how, &e);
-    pthread_mutex_lock(&c->lock);
     if (!c->conn) {
-        c->why = e;
+        c->why = e; /* nobody else looks before `posted` falls */
         c->state = CH_CLOSED;
     }
-    c->posted = false;
-    pthread_cond_broadcast(&c->changed);
-    pthread_mutex_unlock(&c->lock);
+    change(c, set_posted);
 }
 
 static void do_write(struct loop_msg *msg)
@@ -217,15 +216,20 @@ static bool has_room(const struct channel *c)
 static int wait_for(struct channel *c, bool (*done)(const struct channel *), int64_t ms,
                     struct err *e)
 {
-    struct timespec until;
-    deadline_in(ms, &until);
+    struct timespec slice_end;
+    int64_t until = clock_mono_ms() + ms;
     while (!done(c)) {
+        int64_t left = until - clock_mono_ms();
+        if (atomic_load(&interrupted))
+            return err_set(e, ERR_BUSY, "the server stops");
         if (c->flooded)
             return err_set(e, ERR_LIMIT, "peer sends without end");
         if (c->state == CH_CLOSED)
             return err_set(e, c->why.code ? c->why.code : ERR_IO, "%s", c->why.text);
-        if (pthread_cond_timedwait(&c->changed, &c->lock, &until) == ETIMEDOUT && !done(c))
+        if (left <= 0)
             return err_set(e, ERR_BUSY, "timeout");
+        deadline_in(left < INTERRUPT_MS ? left : INTERRUPT_MS, &slice_end);
+        pthread_cond_timedwait(&c->changed, &c->lock, &slice_end);
     }
     return 0;
 }
@@ -310,9 +314,11 @@ int channel_starttls(struct channel *c, struct slice name, bool verify, int64_t 
     c->name[name.n] = '\0';
     c->verify = verify;
     pthread_mutex_lock(&c->lock);
-    buf_reset(&c->in);
-    send_message(c, do_starttls);
-    int bad = wait_for(c, is_secured, ms, e);
+    int bad = c->in.n ? err_set(e, ERR_IO, "plain text behind the answer to STARTTLS") : 0;
+    if (!bad) {
+        send_message(c, do_starttls);
+        bad = wait_for(c, is_secured, ms, e);
+    }
     pthread_mutex_unlock(&c->lock);
     return bad;
 }
@@ -320,4 +326,9 @@ int channel_starttls(struct channel *c, struct slice name, bool verify, int64_t 
 struct slice channel_tls(struct channel *c)
 {
     return slice_str(c->tls);
+}
+
+void channels_interrupt(bool on)
+{
+    atomic_store(&interrupted, on);
 }

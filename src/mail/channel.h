@@ -1,5 +1,5 @@
-/* channel.h - an outgoing connection that a thread of the queue uses as if it blocked. The connection
-   itself lives on a loop; every call posts there and waits. One thread at a time. */
+/* channel.h - an outgoing connection that a thread of the queue uses as if it blocked. The
+   connection itself lives on a loop; every call posts there and waits. One thread at a time. */
 #pragma once
 
 #include "base/buf.h"
@@ -16,6 +16,9 @@ void channel_close(struct channel *c); /* at once; NULL is fine */
 int channel_write(struct channel *c, struct buf *b, int64_t ms, struct err *e);
 /* Appends what has come in, waiting for it up to ms. */
 int channel_read(struct channel *c, struct buf *out, int64_t ms, struct err *e);
-/* Throws away what came in plain text and is not yet read: it must not be believed. */
+/* ERR_IO when something came in plain text and is not yet read: it must not be believed. */
 int channel_starttls(struct channel *c, struct slice name, bool verify, int64_t ms, struct err *e);
 struct slice channel_tls(struct channel *c); /* summary; empty in plain text */
+
+/* Every wait, now and later, ends with ERR_BUSY: the server stops. */
+void channels_interrupt(bool on);

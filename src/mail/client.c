@@ -1,5 +1,5 @@
-/* client.c - the dialogue. Commands are written in batches when the server can take them (RFC 2920),
-   else one by one; either way the replies are read in the order of the commands.
+/* client.c - the dialogue. Commands are written in batches when the server can take them (RFC
+   2920), else one by one; either way the replies are read in the order of the commands.
 
    TLS is opportunistic: it is used when offered, with any certificate, and when the handshake fails
    the host is tried once more without (mail.client_tls = may), or not at all (must). Bare CR and LF
@@ -26,14 +26,15 @@ SETTING_STR(mail, client_tls, "may", "no may must",
 SETTING_STR(mail, smarthost_user, "", NULL, "Name for AUTH at the smarthost; empty: no AUTH.");
 SETTING_STR(mail, smarthost_password, "", NULL, "Password for AUTH at the smarthost.");
 SETTING(mail, client_connect, TIME, 30 * SEC, SEC, 5 * MIN, "Time to connect to a server.");
-SETTING(mail, client_greeting, TIME, 5 * MIN, SEC, HOUR,
-        "Time for the greeting and the replies to EHLO, MAIL and RCPT. RFC 5321 4.5.3.2 asks for 5m.");
+SETTING(
+    mail, client_greeting, TIME, 5 * MIN, SEC, HOUR,
+    "Time for the greeting and the replies to EHLO, MAIL and RCPT. RFC 5321 4.5.3.2 asks for 5m.");
 SETTING(mail, client_data, TIME, 10 * MIN, SEC, HOUR,
         "Time for the reply to the end of the message. RFC 5321 4.5.3.2.6 asks for 10m.");
 SETTING(mail, client_rcpt_max, INT, 100, 1, 10000, "Recipients in one transaction.");
-METRIC_COUNTER_BY(mail_client_total, "result", "sent deferred failed",
+METRIC_COUNTER_BY(mail_client, "result", "sent deferred failed",
                   "Recipients sent to other servers, by result.");
-METRIC_COUNTER_BY(mail_client_tls_total, "tls", "no yes", "Outgoing sessions without and with TLS.");
+METRIC_COUNTER_BY(mail_client_tls, "tls", "no yes", "Outgoing sessions without and with TLS.");
 
 enum { PIECE = 64 * 1024 };
 
@@ -104,7 +105,7 @@ static void set_result(struct mail_client_rcpt *r, enum mail_result result, cons
     r->result = result;
     snprintf(r->status, sizeof(r->status), "%s", status);
     r->reply = reply;
-    metric_add(&metric_mail_client_total, (unsigned)result - MAIL_SENT, 1);
+    metric_add(&metric_mail_client, (unsigned)result - MAIL_SENT, 1);
 }
 
 static void set_by_reply(struct client *c, struct mail_client_rcpt *r)
@@ -112,8 +113,14 @@ static void set_by_reply(struct client *c, struct mail_client_rcpt *r)
     unsigned class = reply_class(c);
     char general[] = {(char)('0' + class), '.', '0', '.', '0', '\0'};
     bool fits = c->reply.enhanced[0] == general[0];
-    set_result(r, class == 2 ? MAIL_SENT : class == 5 ? MAIL_FAILED : MAIL_DEFERRED,
-               class == 3 ? "4.0.0" : fits ? c->reply.enhanced : general, one_line(c));
+    set_result(r,
+               class == 2   ? MAIL_SENT
+               : class == 5 ? MAIL_FAILED
+                            : MAIL_DEFERRED,
+               class == 3 ? "4.0.0"
+               : fits     ? c->reply.enhanced
+                          : general,
+               one_line(c));
 }
 
 static void set_all(struct client *c, struct mail_client_rcpt *from, size_t n,
@@ -138,8 +145,7 @@ static int say_ehlo(struct client *c, struct err *e)
     }
     if (reply_class(c) == 5 && command(c, e, "HELO %.*s", SARG(mail_hostname())))
         return -1;
-    return reply_class(c) == 2 ? 0
-                               : err_set(e, ERR_BUSY, "4.3.2 EHLO: %.*s", SARG(one_line(c)));
+    return reply_class(c) == 2 ? 0 : err_set(e, ERR_BUSY, "4.3.2 EHLO: %.*s", SARG(one_line(c)));
 }
 
 /* RFC 3207 4: what was learned in plain text is forgotten. */
@@ -149,7 +155,8 @@ static int start_tls(struct client *c, struct err *e)
         return -1;
     if (reply_class(c) != 2)
         return err_set(e, ERR_UNSUPPORTED, "4.7.0 STARTTLS: %.*s", SARG(one_line(c)));
-    buf_reset(&c->in);
+    if (c->in.n) /* RFC 3207 6: nobody may speak between the reply and the handshake */
+        return err_set(e, ERR_IO, "4.7.0 plain text behind the answer to STARTTLS");
     if (channel_starttls(c->ch, c->hop->host, false, patience(), e)) {
         c->tls_failed = true;
         return -1;
@@ -164,12 +171,12 @@ static int maybe_tls(struct client *c, bool allowed, struct err *e)
     if (slice_eq(mode, S("must")) && !offered)
         return err_set(e, ERR_BUSY, "4.7.4 %.*s offers no TLS", SARG(c->hop->host));
     if (!offered || !allowed || slice_eq(mode, S("no"))) {
-        metric_add(&metric_mail_client_tls_total, 0, 1);
+        metric_add(&metric_mail_client_tls, 0, 1);
         return 0;
     }
     if (start_tls(c, e))
         return -1;
-    metric_add(&metric_mail_client_tls_total, 1, 1);
+    metric_add(&metric_mail_client_tls, 1, 1);
     return 0;
 }
 

@@ -1,5 +1,5 @@
-/* client.h - the SMTP client (RFC 5321, 2920, 1870, 6152, 6531, 3461, 3207, 9422): one message to one
-   host. It blocks; the queue's threads use it. */
+/* client.h - the SMTP client (RFC 5321, 2920, 1870, 6152, 6531, 3461, 3207, 9422): one message to
+   one host. It blocks; the queue's threads use it. */
 #pragma once
 
 #include "base/arena.h"
@@ -35,6 +35,6 @@ struct mail_client_message {
 };
 
 /* 0: every recipient has a result other than MAIL_PENDING. -1: this host did not get so far (no
-   connection, bad greeting, connection lost): those still MAIL_PENDING may be tried elsewhere; e has
-   a text that begins with an enhanced status code. */
+   connection, bad greeting, connection lost): those still MAIL_PENDING may be tried elsewhere; e
+   has a text that begins with an enhanced status code. */
 int mail_client_send(struct mail_client_message *m, const struct mail_hop *hop, struct err *e);

@@ -1,5 +1,5 @@
-/* dsn.c - the report: a text for people, fields for programs, and the message or its header. All that
-   came from outside is made one printable line before it becomes a field. */
+/* dsn.c - the report: a text for people, fields for programs, and the message or its header. All
+   that came from outside is made one printable line before it becomes a field. */
 #include "mail/dsn.h"
 
 #include "base/clock.h"
@@ -15,12 +15,14 @@ static const struct {
     const char *action; /* RFC 3464 2.3.3 */
     const char *subject, *text;
 } actions[] = {
-    [DSN_FAILED] = {4, true, "failed", "Undelivered mail: returned to sender",
-                    "Your message could not be delivered to the recipients below, and will not be\r\n"
-                    "tried again.\r\n"},
-    [DSN_DELAYED] = {8, true, "delayed", "Delayed mail: still being tried",
-                     "Your message has not been delivered yet to the recipients below. Delivery is\r\n"
-                     "tried again; you need not send it again.\r\n"},
+    [DSN_FAILED] =
+        {4, true, "failed", "Undelivered mail: returned to sender",
+         "Your message could not be delivered to the recipients below, and will not be\r\n"
+         "tried again.\r\n"},
+    [DSN_DELAYED] =
+        {8, true, "delayed", "Delayed mail: still being tried",
+         "Your message has not been delivered yet to the recipients below. Delivery is\r\n"
+         "tried again; you need not send it again.\r\n"},
     [DSN_DELIVERED] = {2, false, "delivered", "Mail delivered",
                        "Your message was delivered to the recipients below.\r\n"},
     [DSN_RELAYED] = {2, false, "relayed", "Mail relayed",
@@ -96,9 +98,10 @@ static void add_header(const struct outbox_message *m, enum dsn_action action, c
     buf_addf(out, "Message-ID: <%s.dsn@%.*s>\r\n", id.id, SARG(host));
     buf_add(out, S("Auto-Submitted: auto-replied\r\n")); /* RFC 3834 3.1.7 */
     buf_add(out, S("MIME-Version: 1.0\r\n"));
-    buf_addf(out,
-             "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"%s\"\r\n",
-             boundary);
+    buf_addf(
+        out,
+        "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"%s\"\r\n",
+        boundary);
 }
 
 static void add_text(const struct outbox_message *m, const struct dsn_recipient *r, size_t n,

@@ -10,8 +10,9 @@
 
 #include "base/setting.h"
 
-SETTING_STR(mail, hostname, "", NULL,
-            "Name of this server in greetings, EHLO and Received lines. Empty: what the system says.");
+SETTING_STR(
+    mail, hostname, "", NULL,
+    "Name of this server in greetings, EHLO and Received lines. Empty: what the system says.");
 
 static char system_name[256];
 

@@ -1,5 +1,5 @@
-/* inspect.c - one walk over the header fields. Lists are cut at MAIL_HEADER_ADDRESSES and the cut is
-   told, so that a check is never passed by what was not looked at. */
+/* inspect.c - one walk over the header fields. Lists are cut at MAIL_HEADER_ADDRESSES and the cut
+   is told, so that a check is never passed by what was not looked at. */
 #include "mail/inspect.h"
 
 #include "format/address.h"

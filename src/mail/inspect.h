@@ -1,5 +1,5 @@
-/* inspect.h - what a hop looks at in the header of a message that passes: how often it was received,
-   where it was delivered already, who says to have written it. */
+/* inspect.h - what a hop looks at in the header of a message that passes: how often it was
+   received, where it was delivered already, who says to have written it. */
 #pragma once
 
 #include "base/arena.h"

@@ -1,6 +1,6 @@
-/* prefix.h - the lines that a hop puts on top of a message: Return-Path and Delivered-To at the final
-   one (RFC 5321 4.4), Received at each. They are kept apart from the bytes, so that one message to a
-   thousand people is stored once. */
+/* prefix.h - the lines that a hop puts on top of a message: Return-Path and Delivered-To at the
+   final one (RFC 5321 4.4), Received at each. They are kept apart from the bytes, so that one
+   message to a thousand people is stored once. */
 #pragma once
 
 #include "base/buf.h"

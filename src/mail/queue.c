@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/setting.h"
+#include "mail/channel.h"
 #include "mail/task.h"
 
 SETTING(mail, queue_lifetime, TIME, 5 * DAY, MIN, 30 * DAY,
@@ -347,6 +348,7 @@ void queue_stop(void)
     pthread_cond_broadcast(&queue.manager_wakes);
     pthread_cond_broadcast(&queue.worker_wakes);
     pthread_mutex_unlock(&queue.lock);
+    channels_interrupt(true);
     pthread_join(queue.manager, NULL);
     for (unsigned i = 0; i < queue.n_threads; i++)
         pthread_join(queue.threads[i], NULL);
@@ -358,6 +360,15 @@ void queue_stop(void)
     free(queue.shards);
     free(queue.threads);
     queue.shards = NULL;
+    channels_interrupt(false);
+}
+
+bool queue_stopping(void)
+{
+    pthread_mutex_lock(&queue.lock);
+    bool stopping = queue.stopping;
+    pthread_mutex_unlock(&queue.lock);
+    return stopping;
 }
 
 void queue_wake(void)

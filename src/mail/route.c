@@ -141,8 +141,7 @@ static int by_mx(struct route *r, struct slice domain, struct err *e)
     if (later)
         return err_set(e, ERR_BUSY, "4.4.3 DNS of %.*s does not answer", SARG(domain));
     if (keep == 0 || r->own)
-        return err_set(e, ERR_LIMIT, "5.4.6 Mail for %.*s loops back to this server",
-                       SARG(domain));
+        return err_set(e, ERR_LIMIT, "5.4.6 Mail for %.*s loops back to this server", SARG(domain));
     return err_set(e, ERR_NOTFOUND, "5.1.2 There is no mail server for %.*s", SARG(domain));
 }
 

@@ -1,5 +1,5 @@
-/* submit.c - RFC 6409 4.2, 6.1 and 8. A message that needs a change is copied into a new spool; most
-   clients send what needs none. */
+/* submit.c - RFC 6409 4.2, 6.1 and 8. A message that needs a change is copied into a new spool;
+   most clients send what needs none. */
 #include "mail/submit.h"
 
 #include "base/clock.h"
