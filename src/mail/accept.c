@@ -153,8 +153,10 @@ static void start_direct(struct mail_accept *m)
 {
     for (size_t i = 0; i < m->n_units; i++)
         m->running += m->units[i].direct;
-    if (m->running == 0)
+    if (m->running == 0) {
         queue_rest(m);
+        return;
+    }
     for (size_t i = 0; i < m->n_units; i++) {
         struct accept_unit *u = &m->units[i];
         if (!u->direct)

@@ -1,0 +1,9 @@
+/* cmd_retr.c - RETR: RFC 1939 5. */
+#include "pop3/reading.h"
+
+void pop3_cmd_retr(struct pop3_session *s, const struct pop3_command *c)
+{
+    size_t i;
+    if (pop3_number(s, c->args[0], &i))
+        pop3_reading_start(s, i, NULL);
+}

@@ -1,0 +1,23 @@
+/* cmd_user.c - USER: RFC 1939 7. Whether there is such a user is not told. */
+#include <stdio.h>
+
+#include "mail/login.h"
+#include "pop3/session.h"
+
+void pop3_cmd_user(struct pop3_session *s, const struct pop3_command *c)
+{
+    struct login_peer peer;
+    login_peer_init(&peer, s->c, "pop3", conn_peer(s->c));
+    bool plain_ok = peer.peer.plain_ok;
+    login_peer_done(&peer);
+    if (!plain_ok) {
+        pop3_err(s, "[AUTH]", "passwords only under TLS: say STLS first");
+        return;
+    }
+    if (c->args[0].n >= sizeof(s->user)) {
+        pop3_err(s, "[AUTH]", "name is too long");
+        return;
+    }
+    snprintf(s->user, sizeof(s->user), "%.*s", SARG(c->args[0]));
+    pop3_ok(s, "and the password?");
+}

@@ -1,0 +1,102 @@
+/* cmd_rcpt.c - RCPT: RFC 5321 4.1.1.3. A recipient is resolved here, so that unknown ones, full
+   mailboxes and relaying are refused before the message is sent. */
+#include <stdlib.h>
+
+#include "smtp/session.h"
+#include "smtp/settings.h"
+
+struct rcpt_job {
+    struct smtp_job base;
+    struct arena *arena;
+    struct smtp_rcpt rcpt;
+    uint64_t size;
+    bool relay;
+    struct delivery_target *targets;
+    size_t n;
+};
+
+/* RFC 1870 6.3: with SIZE the answer is final for this message. */
+static void check_quota(struct rcpt_job *j, struct err *e)
+{
+    uint64_t account = j->n == 1 ? j->targets[0].account : 0;
+    if (account == 0)
+        return;
+    if (account_over_quota(account, 1))
+        err_set(e, ERR_QUOTA, "4.2.2 Mailbox is full");
+    else if (j->size && account_over_quota(account, (int64_t)j->size))
+        err_set(e, ERR_QUOTA, "5.2.2 Mailbox has no room for a message of this size");
+}
+
+static enum job_next resolve(struct job *job, struct txn *txn)
+{
+    struct rcpt_job *j = list_entry(job, struct rcpt_job, base.job);
+    (void)txn;
+    if (mail_resolve(j->rcpt.to.address, j->relay, j->arena, &j->targets, &j->n, &job->err) == 0)
+        check_quota(j, &job->err);
+    return JOB_DONE;
+}
+
+static bool make_room(struct transaction *t)
+{
+    if (t->n < t->cap)
+        return true;
+    size_t cap = t->cap ? 2 * t->cap : 8;
+    struct mail_recipient *more = arena_new(&t->arena, struct mail_recipient, cap);
+    if (!more)
+        return false;
+    if (t->n)
+        memcpy(more, t->recipients, t->n * sizeof(*more));
+    t->recipients = more;
+    t->cap = cap;
+    return true;
+}
+
+static unsigned code_of(const struct err *e)
+{
+    if (e->code == ERR_QUOTA)
+        return e->text[0] == '4' ? 452 : 552;
+    return e->text[0] == '5' ? 550 : 451;
+}
+
+static void resolved(struct smtp_session *s, struct smtp_job *base)
+{
+    struct rcpt_job *j = list_entry(base, struct rcpt_job, base);
+    struct transaction *t = s->t;
+    if (base->job.err.code) {
+        session_refuse(s, code_of(&base->job.err), "4.3.0", &base->job.err);
+        return;
+    }
+    if (!make_room(t)) {
+        session_error(s, 452, "4.5.3", "Too many recipients");
+        return;
+    }
+    t->recipients[t->n++] = (struct mail_recipient){.address = j->rcpt.to.address,
+                                                    .orcpt = j->rcpt.orcpt,
+                                                    .notify = j->rcpt.notify,
+                                                    .targets = j->targets,
+                                                    .n_targets = j->n};
+    s->state = STATE_RCPT;
+    session_reply(s, 250, "2.1.5", "Recipient ok");
+}
+
+void smtp_cmd_rcpt(struct smtp_session *s, struct slice args)
+{
+    struct transaction *t = s->t;
+    struct smtp_rcpt rcpt;
+    struct err e = {0};
+    if (t->n >= (size_t)setting_get(&set_smtp_recipients_max)) {
+        session_error(s, 452, "4.5.3", "Too many recipients");
+        return;
+    }
+    if (smtp_rcpt_parse(args, session_offer(s), t->mail.utf8, &t->arena, &rcpt, &e)) {
+        session_refuse(s, e.code == ERR_UNSUPPORTED ? 555 : 501, "5.5.4", &e);
+        return;
+    }
+    struct rcpt_job *j = calloc(1, sizeof(*j));
+    BUG_IF(!j);
+    j->arena = &t->arena;
+    j->rcpt = rcpt;
+    j->size = t->mail.size;
+    j->relay = s->logged_in;
+    session_run(s, &j->base, PLACE_READ, resolve, resolved);
+}

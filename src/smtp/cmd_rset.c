@@ -1,0 +1,12 @@
+/* cmd_rset.c - RSET: RFC 5321 4.1.1.5. */
+#include "smtp/session.h"
+
+void smtp_cmd_rset(struct smtp_session *s, struct slice args)
+{
+    if (args.n) {
+        session_error(s, 501, "5.5.4", "RSET has no arguments");
+        return;
+    }
+    transaction_end(s);
+    session_reply(s, 250, "2.0.0", "Ok");
+}

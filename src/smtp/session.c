@@ -1,0 +1,347 @@
+/* session.c - the callbacks of a connection, the table of commands, and replies. Which command may
+   come when is decided here, once, before its handler runs. */
+#include "smtp/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/metric.h"
+#include "io/peers.h"
+#include "mail/host.h"
+#include "proto/smtp/reply.h"
+#include "smtp/settings.h"
+
+METRIC_COUNTER_BY(smtp_sessions, "service", "smtp submission lmtp", "Sessions begun.");
+METRIC_COUNTER_BY(smtp_refusals, "service", "smtp submission lmtp",
+                  "Commands and messages refused with 4xx or 5xx.");
+
+struct smtp_profile smtp_profile_mta = {"smtp", KIND_MTA, 0};
+struct smtp_profile smtp_profile_submission = {"submission", KIND_SUBMISSION, 1};
+struct smtp_profile smtp_profile_lmtp = {"lmtp", KIND_LMTP, 2};
+
+enum { KIND_SMTP = KIND_MTA | KIND_SUBMISSION };
+enum { STATE_GREETED = STATE_READY | STATE_MAIL | STATE_RCPT | STATE_CHUNK };
+enum { STATE_BEFORE_TEXT = STATE_ANY & ~STATE_CHUNK };
+
+/* BDAT is legal everywhere: its handler must read the chunk before it can refuse (RFC 3030 2). */
+static const struct {
+    struct slice name;
+    unsigned kinds, states;
+    void (*run)(struct smtp_session *s, struct slice args);
+    const char *wrong; /* the state's refusal */
+} commands[] = {
+    {S_INIT("EHLO"), KIND_SMTP, STATE_ANY, smtp_cmd_ehlo, NULL},
+    {S_INIT("LHLO"), KIND_LMTP, STATE_ANY, smtp_cmd_ehlo, NULL},
+    {S_INIT("HELO"), KIND_SMTP, STATE_ANY, smtp_cmd_helo, NULL},
+    {S_INIT("MAIL"), KIND_ANY, STATE_READY, smtp_cmd_mail,
+     "Say EHLO first, and one MAIL at a time"},
+    {S_INIT("RCPT"), KIND_ANY, STATE_MAIL | STATE_RCPT, smtp_cmd_rcpt, "MAIL comes before RCPT"},
+    {S_INIT("DATA"), KIND_ANY, STATE_RCPT, smtp_cmd_data, "RCPT comes before DATA, and no BDAT"},
+    {S_INIT("BDAT"), KIND_ANY, STATE_ANY, smtp_cmd_bdat, NULL},
+    {S_INIT("RSET"), KIND_ANY, STATE_ANY, smtp_cmd_rset, NULL},
+    {S_INIT("NOOP"), KIND_ANY, STATE_ANY, smtp_cmd_noop, NULL},
+    {S_INIT("QUIT"), KIND_ANY, STATE_ANY, smtp_cmd_quit, NULL},
+    {S_INIT("VRFY"), KIND_ANY, STATE_ANY, smtp_cmd_vrfy, NULL},
+    {S_INIT("EXPN"), KIND_ANY, STATE_ANY, smtp_cmd_expn, NULL},
+    {S_INIT("HELP"), KIND_ANY, STATE_ANY, smtp_cmd_help, NULL},
+    {S_INIT("STARTTLS"), KIND_ANY, STATE_READY | STATE_START, smtp_cmd_starttls,
+     "Not inside a transaction"},
+    {S_INIT("AUTH"), KIND_SUBMISSION, STATE_READY, smtp_cmd_auth, "Not inside a transaction"},
+    {S_INIT("XCLIENT"), KIND_ANY, STATE_READY | STATE_START, smtp_cmd_xclient,
+     "Not inside a transaction"},
+    {S_INIT("XFORWARD"), KIND_ANY, STATE_READY, smtp_cmd_xforward, "Not inside a transaction"},
+    {S_INIT("GET"), KIND_ANY, STATE_ANY, smtp_cmd_http, NULL},
+    {S_INIT("POST"), KIND_ANY, STATE_ANY, smtp_cmd_http, NULL},
+    {S_INIT("PUT"), KIND_ANY, STATE_ANY, smtp_cmd_http, NULL},
+    {S_INIT("CONNECT"), KIND_ANY, STATE_ANY, smtp_cmd_http, NULL},
+};
+
+/* --- replies -------------------------------------------------------------------------------- */
+static void write_reply(struct smtp_session *s, unsigned code, struct slice enhanced,
+                        struct slice text)
+{
+    BUF_SCOPE out = {0};
+    bool utf8 = s->t && s->t->mail.utf8;
+    smtp_reply_write(&out, code, enhanced, text, utf8);
+    conn_write(s->c, buf_slice(&out));
+    if (code >= 400)
+        metric_add(&metric_smtp_refusals, s->profile->index, 1);
+}
+
+void session_reply(struct smtp_session *s, unsigned code, const char *enhanced, const char *fmt,
+                   ...)
+{
+    BUF_SCOPE text = {.max = 64 * 1024};
+    va_list ap;
+    va_start(ap, fmt);
+    buf_addv(&text, fmt, ap);
+    va_end(ap);
+    write_reply(s, code, slice_str(enhanced), buf_slice(&text));
+}
+
+void session_end(struct smtp_session *s, unsigned code, const char *enhanced, const char *text)
+{
+    if (s->ended)
+        return;
+    s->ended = true;
+    session_reply(s, code, enhanced, "%.*s %s", SARG(mail_hostname()), text);
+    conn_close(s->c);
+}
+
+static void count_error(struct smtp_session *s)
+{
+    if (++s->errors >= (unsigned)setting_get(&set_smtp_errors_max))
+        session_end(s, 421, "4.7.0", "Too many errors");
+}
+
+void session_error(struct smtp_session *s, unsigned code, const char *enhanced, const char *text)
+{
+    session_reply(s, code, enhanced, "%s", text);
+    count_error(s);
+}
+
+void session_refuse(struct smtp_session *s, unsigned code, const char *enhanced,
+                    const struct err *e)
+{
+    struct slice text = slice_str(e->text), first = slice_cut(&text, ' ');
+    bool coded = text.p && first.n >= 5 && first.p[1] == '.' && memchr("245", first.p[0], 3);
+    write_reply(s, code, coded ? first : slice_str(enhanced), coded ? text : slice_str(e->text));
+    count_error(s);
+}
+
+unsigned session_code_of(const struct err *e)
+{
+    static const struct {
+        enum err_code code;
+        unsigned reply;
+    } map[] = {{ERR_NOTFOUND, 550}, {ERR_NOPERM, 550}, {ERR_LIMIT, 554},
+               {ERR_QUOTA, 552},    {ERR_SYNTAX, 554}, {ERR_UNSUPPORTED, 554}};
+    for (size_t i = 0; i < sizeof(map) / sizeof(*map); i++)
+        if (map[i].code == e->code)
+            return map[i].reply;
+    return 451;
+}
+
+/* --- jobs ----------------------------------------------------------------------------------- */
+static void session_free(struct smtp_session *s)
+{
+    auth_end(s);
+    transaction_end(s);
+    free(s);
+}
+
+void session_wait(struct smtp_session *s)
+{
+    s->busy = true;
+    conn_pause(s->c);
+}
+
+bool session_resume(struct smtp_session *s)
+{
+    s->busy = false;
+    if (!s->c) {
+        session_free(s);
+        return false;
+    }
+    conn_resume(s->c);
+    return true;
+}
+
+static void say_bye_when_stopping(struct smtp_session *s)
+{
+    if (s->stopping && !s->busy)
+        session_end(s, 421, "4.3.2", "The server stops");
+}
+
+static void job_over(struct job *job)
+{
+    struct smtp_job *j = list_entry(job, struct smtp_job, job);
+    struct smtp_session *s = j->s;
+    if (session_resume(s)) {
+        j->finish(s, j);
+        say_bye_when_stopping(s);
+    }
+    if (j->clear)
+        j->clear(j);
+    free(j);
+}
+
+void session_run(struct smtp_session *s, struct smtp_job *j, enum place place,
+                 enum job_next (*run)(struct job *, struct txn *),
+                 void (*finish)(struct smtp_session *, struct smtp_job *))
+{
+    j->job = (struct job){.loop = conn_loop(s->c), .place = place, .run = run, .done = job_over};
+    j->s = s;
+    j->finish = finish;
+    session_wait(s);
+    job_submit(&j->job);
+}
+
+/* --- state ---------------------------------------------------------------------------------- */
+bool session_is_trusted(struct smtp_session *s)
+{
+    return cidr_match(slice_str(setting_text(&set_smtp_trusted)), conn_sockaddr(s->c));
+}
+
+struct slice session_peer(struct smtp_session *s)
+{
+    return s->client.address[0] ? slice_str(s->client.address) : conn_peer(s->c);
+}
+
+/* RFC 3207 4.2: the server MUST discard any knowledge obtained from the client before. */
+void session_forget(struct smtp_session *s)
+{
+    transaction_end(s);
+    auth_end(s);
+    s->state = STATE_START;
+    s->esmtp = s->logged_in = false;
+    s->helo[0] = '\0';
+    s->who = (struct identity){0};
+    s->forward = (struct client_facts){0};
+}
+
+void session_greet(struct smtp_session *s)
+{
+    s->greeted = true;
+    session_reply(s, 220, "", "%.*s %s Carbonado", SARG(mail_hostname()),
+                  s->profile->kind == KIND_LMTP ? "LMTP" : "ESMTP");
+}
+
+/* --- commands ------------------------------------------------------------------------------- */
+static void run_command(struct smtp_session *s, struct slice line)
+{
+    struct smtp_command c;
+    struct err e = {0};
+    if (smtp_command_parse(line, &c, &e)) {
+        session_refuse(s, 500, "5.5.2", &e);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+        if (!(commands[i].kinds & s->profile->kind) || !slice_eqi(commands[i].name, c.verb))
+            continue;
+        if (commands[i].states & s->state)
+            commands[i].run(s, c.args);
+        else
+            session_error(s, 503, "5.5.1", commands[i].wrong);
+        return;
+    }
+    session_error(s, 500, "5.5.1", "Command not known");
+}
+
+/* RFC 5321 2.3.8: a line ends with CRLF and nothing else. */
+static size_t read_line(struct smtp_session *s, struct slice in)
+{
+    struct slice line = SNONE;
+    size_t taken = 0;
+    s->line.max = (size_t)setting_get(&set_smtp_line_max);
+    if (s->reading == READ_AUTH)
+        s->line.max = 12288; /* RFC 4954 4 */
+    enum line_result r = line_next(&s->line, in, &line, &taken);
+    if (r == LINE_OK && s->reading == READ_AUTH)
+        auth_line(s, line);
+    else if (r == LINE_OK)
+        run_command(s, line);
+    else if (r == LINE_LONG || r == LINE_BARE) {
+        if (s->reading == READ_AUTH)
+            auth_end(s);
+        session_error(s, 500, "5.5.2",
+                      r == LINE_LONG ? "Line is too long" : "Lines must end with CR and LF");
+    }
+    return taken;
+}
+
+static size_t read_some(struct smtp_session *s, struct slice in)
+{
+    if (s->reading == READ_DATA)
+        return transaction_feed(s, in);
+    if (s->reading == READ_CHUNK)
+        return chunk_feed(s, in);
+    return read_line(s, in);
+}
+
+static size_t on_input(struct conn *c, struct slice in)
+{
+    struct smtp_session *s = conn_user(c);
+    size_t at = 0;
+    if (!s->greeted) { /* RFC 5321 3.1: the client waits for the greeting */
+        timer_stop(&s->greeting);
+        session_end(s, 554, "5.5.1", "You spoke before the greeting");
+        return in.n;
+    }
+    while (at < in.n && !s->busy && !s->ended) {
+        size_t n = read_some(s, slice_from(in, at));
+        if (n == 0)
+            break;
+        at += n;
+    }
+    return s->ended ? in.n : at;
+}
+
+/* --- the connection ------------------------------------------------------------------------- */
+static void greet_late(struct timer *t)
+{
+    struct smtp_session *s = list_entry(t, struct smtp_session, greeting);
+    session_greet(s);
+}
+
+static void on_opened(struct conn *c)
+{
+    struct smtp_session *s = calloc(1, sizeof(*s));
+    BUG_IF(!s);
+    s->c = c;
+    s->profile = conn_service(c);
+    s->state = STATE_START;
+    conn_set_user(c, s);
+    conn_timeout(c, setting_get(&set_smtp_idle_timeout));
+    metric_add(&metric_smtp_sessions, s->profile->index, 1);
+    int64_t delay = setting_get(&set_smtp_greet_delay);
+    if (delay && s->profile->kind == KIND_MTA && !conn_is_loopback(c))
+        timer_start(conn_loop(c), &s->greeting, delay, greet_late);
+    else
+        session_greet(s);
+}
+
+static void on_secured(struct conn *c)
+{
+    session_forget(conn_user(c));
+}
+
+static void on_idle(struct conn *c)
+{
+    struct smtp_session *s = conn_user(c);
+    if (s->busy) /* it waits for us */
+        conn_timeout(c, setting_get(&set_smtp_idle_timeout));
+    else
+        session_end(s, 421, "4.4.2", "Timeout: closing");
+}
+
+static void on_stopping(struct conn *c)
+{
+    struct smtp_session *s = conn_user(c);
+    s->stopping = true;
+    say_bye_when_stopping(s);
+}
+
+static void on_closed(struct conn *c, enum conn_end why, const char *text)
+{
+    struct smtp_session *s = conn_user(c);
+    (void)why;
+    if (!s)
+        return;
+    timer_stop(&s->greeting);
+    LOG(LOG_INFO, "smtp.session", LFZ("service", s->profile->service), LF("peer", session_peer(s)),
+        LFZ("helo", s->helo), LF("tls", conn_tls_summary(c)), LFZ("login", s->who.address),
+        LFN("messages", s->messages), LFN("errors", s->errors), LFZ("end", text ? text : ""));
+    s->c = NULL;
+    if (!s->busy)
+        session_free(s);
+}
+
+const struct conn_ops smtp_ops = {
+    .opened = on_opened,
+    .input = on_input,
+    .secured = on_secured,
+    .idle = on_idle,
+    .stopping = on_stopping,
+    .closed = on_closed,
+};

@@ -1,0 +1,138 @@
+/* session.h - one SMTP, submission or LMTP connection. Internal to src/smtp.
+
+   A session reads commands, the text of a message, a BDAT chunk, or the answers of an AUTH
+   exchange. While a job runs for it, it is busy: its connection is paused and what the client sent
+   meanwhile waits. When the connection ends before the job, the session lives on without it until
+   the job is done. */
+#pragma once
+
+#include "auth/auth.h"
+#include "io/loop.h"
+#include "mail/accept.h"
+#include "proto/smtp/command.h"
+#include "proto/smtp/data.h"
+#include "proto/text/line.h"
+#include "smtp/smtp.h"
+
+enum smtp_kind { KIND_MTA = 1, KIND_SUBMISSION = 2, KIND_LMTP = 4, KIND_ANY = 7 };
+
+struct smtp_profile {
+    const char *service; /* "smtp", "submission", "lmtp": logs, metrics, throttling */
+    enum smtp_kind kind;
+    unsigned index; /* of the metrics' label */
+};
+
+enum smtp_state {
+    STATE_START = 1,  /* no EHLO yet */
+    STATE_READY = 2,  /* greeted */
+    STATE_MAIL = 4,   /* a sender */
+    STATE_RCPT = 8,   /* a recipient at least */
+    STATE_CHUNK = 16, /* BDAT has begun */
+    STATE_ANY = 31,
+};
+
+enum smtp_reading { READ_COMMAND, READ_DATA, READ_CHUNK, READ_AUTH };
+
+/* What MAIL begins and the end of the message, RSET or EHLO ends. */
+struct transaction {
+    struct arena arena;
+    struct smtp_mail mail;
+    struct mail_recipient *recipients;
+    size_t n, cap;
+    struct trace trace;
+    struct smtp_data data;
+    struct buf decoded;
+    struct err refused; /* why the message will be refused when its end has come */
+    unsigned refused_code;
+    struct mail_accept accept; /* its body is the spool */
+};
+
+/* Values that a trusted hop gave by XCLIENT or XFORWARD; empty: not given. */
+struct client_facts {
+    char address[64];
+    char name[256];
+    char helo[256];
+};
+
+struct smtp_session {
+    struct conn *c; /* NULL: the connection has ended while a job runs */
+    const struct smtp_profile *profile;
+    enum smtp_state state;
+    enum smtp_reading reading;
+    bool esmtp, greeted, busy, ended, stopping, logged_in;
+    unsigned errors, messages;
+    struct line_scan line;
+    char helo[SMTP_DOMAIN_MAX + 1];
+    struct client_facts client, forward; /* XCLIENT, XFORWARD */
+    struct identity who;                 /* when logged_in */
+    struct login_exchange *auth;
+    struct transaction *t;
+    /* BDAT */
+    uint64_t chunk_left;
+    bool chunk_last, chunk_thrown;
+    struct timer greeting;
+};
+
+/* --- replies -------------------------------------------------------------------------------- */
+void session_reply(struct smtp_session *s, unsigned code, const char *enhanced, const char *fmt,
+                   ...) __attribute__((format(printf, 4, 5)));
+/* A refusal that counts against smtp.errors_max. The text is e's; its enhanced code when it begins
+   with one, else the one given. */
+void session_refuse(struct smtp_session *s, unsigned code, const char *enhanced,
+                    const struct err *e);
+void session_error(struct smtp_session *s, unsigned code, const char *enhanced, const char *text);
+/* The reply code for an error at the end of a message. */
+unsigned session_code_of(const struct err *e);
+/* Says it and closes. */
+void session_end(struct smtp_session *s, unsigned code, const char *enhanced, const char *text);
+
+/* --- jobs ----------------------------------------------------------------------------------- */
+struct smtp_job {
+    struct job job;
+    struct smtp_session *s;
+    void (*finish)(struct smtp_session *s, struct smtp_job *j); /* on the loop, connection alive */
+    void (*clear)(struct smtp_job *j);                          /* in every case; may be NULL */
+};
+/* j is the first member of something from malloc, freed after finish. */
+void session_run(struct smtp_session *s, struct smtp_job *j, enum place place,
+                 enum job_next (*run)(struct job *, struct txn *),
+                 void (*finish)(struct smtp_session *, struct smtp_job *));
+void session_wait(struct smtp_session *s);   /* busy from here */
+bool session_resume(struct smtp_session *s); /* false: there is nobody to answer; s is gone */
+
+/* --- state ---------------------------------------------------------------------------------- */
+void session_greet(struct smtp_session *s);
+void session_forget(struct smtp_session *s);          /* as new: after STARTTLS and XCLIENT */
+unsigned session_offer(const struct smtp_session *s); /* enum smtp_offer */
+bool session_is_trusted(struct smtp_session *s);      /* smtp.trusted */
+struct slice session_peer(struct smtp_session *s);    /* address, XCLIENT's when given */
+
+int transaction_begin(struct smtp_session *s, struct err *e);
+void transaction_end(struct smtp_session *s); /* harmless when there is none */
+void transaction_refuse(struct transaction *t, unsigned code, enum err_code why, const char *text);
+/* Text of the message, decoded already or not; the whole of it is taken. */
+size_t transaction_feed(struct smtp_session *s, struct slice in);
+void transaction_finish(struct smtp_session *s); /* the end of the message has come */
+
+size_t chunk_feed(struct smtp_session *s, struct slice in);
+void auth_line(struct smtp_session *s, struct slice line);
+void auth_end(struct smtp_session *s);
+
+/* --- commands ------------------------------------------------------------------------------- */
+void smtp_cmd_auth(struct smtp_session *s, struct slice args);
+void smtp_cmd_bdat(struct smtp_session *s, struct slice args);
+void smtp_cmd_data(struct smtp_session *s, struct slice args);
+void smtp_cmd_ehlo(struct smtp_session *s, struct slice args);
+void smtp_cmd_expn(struct smtp_session *s, struct slice args);
+void smtp_cmd_helo(struct smtp_session *s, struct slice args);
+void smtp_cmd_help(struct smtp_session *s, struct slice args);
+void smtp_cmd_mail(struct smtp_session *s, struct slice args);
+void smtp_cmd_noop(struct smtp_session *s, struct slice args);
+void smtp_cmd_quit(struct smtp_session *s, struct slice args);
+void smtp_cmd_rcpt(struct smtp_session *s, struct slice args);
+void smtp_cmd_rset(struct smtp_session *s, struct slice args);
+void smtp_cmd_starttls(struct smtp_session *s, struct slice args);
+void smtp_cmd_vrfy(struct smtp_session *s, struct slice args);
+void smtp_cmd_xclient(struct smtp_session *s, struct slice args);
+void smtp_cmd_xforward(struct smtp_session *s, struct slice args);
+void smtp_cmd_http(struct smtp_session *s, struct slice args);
