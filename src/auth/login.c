@@ -10,6 +10,8 @@
 #include "base/setting.h"
 
 SETTING(auth, password_min, INT, 8, 1, 128, "Fewest characters of a new password.");
+SETTING(auth, plain_on_loopback, BOOL, 0, 0, 1,
+        "Clients on this machine may log in without TLS (auth_peer.plain_ok, set by the servers).");
 SETTING(auth, scram, BOOL, 1, 0, 1,
         "Offers SCRAM-SHA-256, and stores its verifier when a password is set.");
 SETTING(auth, scram_iterations, INT, 65536, 4096, 10000000,

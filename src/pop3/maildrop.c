@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/setting.h"
-#include "store/message.h"
 
 SETTING(pop3, messages_max, INT, 500000, 100, 10000000,
         "Messages of INBOX that a session shows; those after are shown when some are deleted.");

@@ -1,7 +1,7 @@
 /* maildrop.h - INBOX as a POP3 session sees it: fixed when it logs in, message numbers from 1. */
 #pragma once
 
-#include "store/entry.h"
+#include "store/message.h"
 
 struct pop3_message {
     uint64_t item, size;
