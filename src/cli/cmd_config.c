@@ -85,6 +85,8 @@ static int docs(struct cli *c)
     BUF_SCOPE out = {0};
     if (cli_option(c, "--man"))
         config_docs_man(&out);
+    else if (cli_option(c, "--metrics"))
+        config_docs_metrics(&out);
     else
         config_docs_markdown(&out);
     printf("%.*s", SARG(buf_slice(&out)));
@@ -118,6 +120,7 @@ const struct cli_command cmd_config_check = {
 
 static const struct cli_option docs_options[] = {
     {"--man", NULL, "As the part of carbonado.conf(5) that lists the settings"},
+    {"--metrics", NULL, "The reference of all metrics instead"},
     {0},
 };
 

@@ -1,9 +1,10 @@
 /* config_docs.c - prints every row of the settings table: as Markdown, as a manual page's section,
-   as a line of a configuration file. */
+   as a line of a configuration file; and every metric. */
 #include "node/config_docs.h"
 
 #include <string.h>
 
+#include "base/metric.h"
 #include "base/setting.h"
 #include "node/roff.h"
 
@@ -77,6 +78,23 @@ void config_docs_man(struct buf *out)
         buf_adds(out, "; ");
         roff_add(out, values);
         buf_adds(out, s->at_start ? "; a change needs a restart.\n" : ".\n");
+    }
+}
+
+void config_docs_metrics(struct buf *out)
+{
+    static const char *const kinds[] = {"counter", "gauge", "histogram, seconds"};
+    buf_adds(out,
+             "# Metrics\n\n"
+             "Made by `carbonado config docs --metrics` from the source; a test compares the two.\n"
+             "The server gives them to Prometheus on port 9256 at `/metrics`. Labels have fixed\n"
+             "values, so that no client can make new series.\n\n"
+             "| name | kind | label | what |\n|---|---|---|---|\n");
+    for (const struct metric *m = metric_first(); m; m = m->next) {
+        buf_addf(out, "| `carbonado_%s` | %s | ", m->name, kinds[m->kind]);
+        if (m->label)
+            buf_addf(out, "`%s`: %s", m->label, m->values);
+        buf_addf(out, " | %s |\n", m->help);
     }
 }
 

@@ -238,7 +238,7 @@ static void judge_rest(struct sheet *s, const struct facts *f)
         : f->clock_synchronised ? S("synchronised")
         : f->clock_known        ? S("runs free: nothing synchronises it")
                                 : S("plausible; whether it is synchronised cannot be seen here"),
-        good ? SNONE : S("sudo apt-get install systemd-timesyncd"));
+        good ? SNONE : S("Install systemd-timesyncd or chrony."));
     add(s, f->entropy ? PREFLIGHT_OK : PREFLIGHT_STOP, "random numbers",
         f->entropy ? S("the kernel has them") : S("the kernel is still collecting"),
         f->entropy ? SNONE : S("Wait a minute after boot; in a virtual machine add virtio-rng."));
