@@ -230,6 +230,19 @@ static uint64_t number(const char *text, uint64_t least, uint64_t most)
     return v;
 }
 
+/* One or several, blanks between. */
+static void pids_take(struct slice text)
+{
+    while (text.n) {
+        uint32_t pid;
+        if (slice_u32(slice_cut(&text, ' '), &pid) < 0)
+            quit("a process id is not a number");
+        if (load.pid_count == sizeof(load.pids) / sizeof(load.pids[0]))
+            quit("too many process ids");
+        load.pids[load.pid_count++] = pid;
+    }
+}
+
 static void option_take(int opt)
 {
     switch (opt) {
@@ -276,9 +289,7 @@ static void option_take(int opt)
         load.seed = number(optarg, 0, UINT64_MAX);
         break;
     case OPT_PID:
-        if (load.pid_count == sizeof(load.pids) / sizeof(load.pids[0]))
-            quit("too many --pid");
-        load.pids[load.pid_count++] = (unsigned)number(optarg, 1, 1u << 30);
+        pids_take(slice_str(optarg));
         break;
     case OPT_LABEL:
         load.label = optarg;
@@ -317,8 +328,8 @@ static void arguments(int argc, char **argv)
         load.port = (unsigned)number(getenv(env), 1, 65535);
     if (!load.port)
         quit("no port: give --port, or run inside scripts/with-server");
-    if (!load.pid_count && getenv("CARBONADO_PID"))
-        load.pids[load.pid_count++] = (unsigned)number(getenv("CARBONADO_PID"), 1, 1u << 30);
+    if (!load.pid_count)
+        pids_take(slice_str(getenv("CARBONADO_PID")));
     if (!load.count && load.seconds <= 0)
         quit("give --count or --seconds");
 }
