@@ -165,7 +165,7 @@ static void number(struct slice w, struct reading *r)
     uint32_t v;
     if (w.n > 4 || slice_u32(w, &v))
         return;
-    if (!r->has_day && w.n <= 2 && v >= 1 && v <= 31) {
+    if (!r->has_day && (w.n <= 2 || (w.n == 3 && w.p[0] == '0')) && v >= 1 && v <= 31) {
         r->day = (int)v;
         r->has_day = true;
     } else if (!r->has_year && w.n >= 2) {

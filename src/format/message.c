@@ -342,11 +342,10 @@ static struct part *next_part(struct parser *ps, bool hit, struct delimiter *d)
         } else {
             close_at_delimiter(ps, d);
             struct frame *f = &ps->stack[d->frame];
-            if (!d->close) {
-                ps->line += ps->p[d->next - 1] == '\n';
-                ps->at = d->next;
+            ps->line += ps->p[d->next - 1] == '\n';
+            ps->at = d->next;
+            if (!d->close)
                 return part_new(ps, f->part, false);
-            }
             f->part->closed = true;
             deactivate(ps, f);
         }

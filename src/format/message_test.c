@@ -72,6 +72,17 @@ static void trees(void **state)
         "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\n"
         "Content-Type: message/rfc822\n\nSubject: x\n\n--b--",
         "multipart/mixed(message/rfc822[message/rfc822[text/plain]])");
+    /* the same boundary twice: the inner multipart takes it until it is closed */
+    assert_shape("Content-Type: multipart/mixed; boundary=b\n\n--b\n"
+                 "Content-Type: multipart/alternative; boundary=b\n\n--b\n\n1\n--b--\n\n--b\n"
+                 "Content-Type: image/gif\n\n2\n--b--\n",
+                 "multipart/mixed(multipart/alternative(text/plain),image/gif)");
+    /* no empty line, or the delimiter before it */
+    assert_shape("Content-Type: multipart/mixed; boundary=b\npreamble\n--b\n\none\n--b--\n",
+                 "multipart/mixed(text/plain)");
+    assert_shape(" \n folded: no\nContent-Type: text/html\n\nx", "text/html");
+    assert_shape("Content-Type: multipart/x; boundary*=us-ascii''b\n\n--b\n\none\n",
+                 "multipart/x(text/plain)");
     assert_shape("From me Mon Jan  1\nContent-Type: text/html\n\nx", "text/html");
     assert_shape("no header at all\nContent-Type: text/html\n\nx", "text/plain");
     assert_shape("Subject: x\nlost line\nContent-Type: text/html\n\nx", "text/html");

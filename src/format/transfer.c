@@ -81,6 +81,11 @@ static int base64_feed(struct transfer *t, struct slice in, struct buf *out)
         return -1;
     for (size_t i = 0; i < in.n; i++) {
         unsigned char v = base64_table[(unsigned char)in.p[i]];
+        if (t->state) { /* after padding the rest of the line is no data */
+            t->state = in.p[i] != '\n';
+            t->damaged = t->damaged || v < B64_PAD;
+            continue;
+        }
         if (v && v < B64_PAD) {
             t->bits = t->bits << 6 | (v - 1u);
             if (++t->have == 4) {
@@ -91,6 +96,7 @@ static int base64_feed(struct transfer *t, struct slice in, struct buf *out)
                 t->bits = 0;
             }
         } else if (v == B64_PAD) {
+            t->state = t->have > 1;
             o += base64_tail(t, o);
         } else if (v == B64_JUNK) {
             t->damaged = true;
