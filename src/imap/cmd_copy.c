@@ -1,0 +1,83 @@
+/* cmd_copy.c - COPY (RFC 9051 6.4.7) and MOVE (6.4.8, RFC 6851), with COPYUID (RFC 4315 3). Each is
+   one transaction. MOVE tells its COPYUID untagged, before the EXPUNGE responses that follow. */
+#include "imap/cmds.h"
+#include "imap/mailbox.h"
+#include "imap/sets.h"
+#include "store/entry.h"
+
+struct copy {
+    struct imap_set set;
+    struct slice mailbox;
+};
+
+int cmd_copy_parse(struct request *r, struct imap_parser *p)
+{
+    struct copy *c = request_new_of(r, struct copy, 1);
+    r->args = c;
+    return !c || imap_space(p) || imap_set(p, &c->set) || imap_space(p)
+               ? -1
+               : imap_mailbox(p, &c->mailbox);
+}
+
+/* "COPYUID uidvalidity from to" */
+static const char *copyuid(struct request *r, const struct collection *to,
+                           const struct uidset *from, uint32_t first)
+{
+    BUF_SCOPE code = {0};
+    UIDSET_SCOPE made = {0};
+    uidset_add(&made, first, first + (uint32_t)(uidset_count(from) - 1));
+    buf_addf(&code, "COPYUID %u ", to->uidvalidity);
+    uidset_print(from, &code);
+    buf_addc(&code, ' ');
+    uidset_print(&made, &code);
+    return arena_cstr(&r->arena, buf_slice(&code));
+}
+
+static enum cmd_next run(struct request *r, struct txn *t, bool move)
+{
+    struct copy *c = r->args;
+    struct selected *sel = r->s->sel;
+    struct collection to;
+    UIDSET_SCOPE uids = {0};
+    UIDSET_SCOPE did = {0};
+    uint32_t first = 0;
+    r->code = NULL;
+    if (move && sel->read_only) {
+        r->code = "READ-ONLY";
+        return request_fail(r, ERR_NOPERM, "The mailbox is open for reading only");
+    }
+    if (set_uids(r, &c->set, r->uid, &uids) != CMD_DONE ||
+        mailbox_find(r, t, c->mailbox, true, &to) != CMD_DONE)
+        return CMD_FAIL;
+    if (uidset_empty(&uids))
+        return CMD_DONE;
+    if ((move ? entry_move : entry_copy)(t, sel->collection, &uids, to.id, &did, &first,
+                                         &r->job.err))
+        return CMD_FAIL;
+    if (!r->uid && !move && uidset_count(&did) < uidset_count(&uids)) {
+        /* RFC 9051 6.4.7: all or nothing */
+        r->code = "EXPUNGEISSUED";
+        return request_fail(r, ERR_NOTFOUND, "Some of the messages do not exist any more");
+    }
+    if (uidset_empty(&did))
+        return CMD_DONE;
+    const char *code = copyuid(r, &to, &did, first);
+    if (move)
+        buf_addf(&r->out, "* OK [%s] Moved\r\n", code);
+    else
+        r->code = code;
+    if (move && (r->s->enabled & ENABLED_QRESYNC))
+        r->code =
+            arena_printf(&r->arena, "HIGHESTMODSEQ %llu", (unsigned long long)txn_modseq(t)).p;
+    return CMD_DONE;
+}
+
+enum cmd_next cmd_copy(struct request *r, struct txn *t)
+{
+    return run(r, t, false);
+}
+
+enum cmd_next cmd_move(struct request *r, struct txn *t)
+{
+    return run(r, t, true);
+}

@@ -1,0 +1,32 @@
+/* cmd_expunge.c - EXPUNGE (RFC 9051 6.4.3) and UID EXPUNGE (6.4.9, RFC 4315). The EXPUNGE or
+   VANISHED responses come with the updates behind it. */
+#include "imap/cmds.h"
+#include "imap/sets.h"
+#include "store/entry.h"
+
+int cmd_expunge_parse(struct request *r, struct imap_parser *p)
+{
+    if (!r->uid)
+        return 0;
+    r->args = request_new_of(r, struct imap_set, 1);
+    return !r->args || imap_space(p) ? -1 : imap_set(p, r->args);
+}
+
+enum cmd_next cmd_expunge(struct request *r, struct txn *t)
+{
+    struct selected *sel = r->s->sel;
+    UIDSET_SCOPE uids = {0};
+    UIDSET_SCOPE gone = {0};
+    if (sel->read_only) {
+        r->code = "READ-ONLY";
+        return request_fail(r, ERR_NOPERM, "The mailbox is open for reading only");
+    }
+    if (r->uid && set_uids(r, r->args, true, &uids) != CMD_DONE)
+        return CMD_FAIL;
+    if (entry_expunge(t, sel->collection, r->uid ? &uids : NULL, true, &gone, &r->job.err))
+        return CMD_FAIL;
+    if (!uidset_empty(&gone) && (r->s->enabled & ENABLED_CONDSTORE))
+        r->code =
+            arena_printf(&r->arena, "HIGHESTMODSEQ %llu", (unsigned long long)txn_modseq(t)).p;
+    return CMD_DONE;
+}

@@ -1,0 +1,50 @@
+/* fetch.h - FETCH in its parts: cmd_fetch.c walks the messages, fetch_items.c writes what the
+   database knows, fetch_body.c what must be read from the message's bytes. */
+#pragma once
+
+#include "format/message.h"
+#include "imap/request.h"
+#include "proto/imap/fetch_args.h"
+#include "proto/imap/set.h"
+#include "store/message.h"
+
+/* The message whose body items are being written. It is independent of the snapshot, so that a long
+   literal goes out in steps. */
+struct fetch_message {
+    struct message_bytes *bytes;
+    uint64_t size;
+    struct buf head; /* the bytes from the start, as far as they were needed */
+    struct arena arena;
+    struct message *parsed; /* over head, which is whole then */
+    size_t item;            /* index of the next body item */
+    /* a literal under way */
+    bool in_literal;
+    struct buf made; /* it is here (decoded, or chosen fields) ... */
+    bool from_made;
+    uint64_t at, left; /* ... or in the message */
+};
+
+struct fetch {
+    struct imap_set set;
+    struct imap_fetch_args args;
+    bool planned, marks_seen;
+    bool open;           /* msg is under way: its ")" is still to come */
+    struct uidset uids;  /* what was asked for and is in the view */
+    size_t range;        /* how far we are: this range of uids ... */
+    uint32_t next;       /* ... and uids from this one on */
+    struct uidset known; /* those with a changed \Seen: FLAGS is part of the answer */
+    struct fetch_message msg;
+    bool nul_refused, cte_refused, lost;
+    struct err error; /* the first message that could not be read; its items are NIL */
+};
+
+/* Writes the items of the database, from "* n FETCH (" on. */
+int fetch_items(struct request *r, struct txn *t, const struct fetch *f, const struct entry *en,
+                uint32_t seq);
+unsigned fetch_want(const struct imap_fetch_args *a);
+
+/* Opens the message for its body items. */
+int fetch_body_open(struct fetch *f, const struct entry *en, struct err *e);
+/* Writes body items: 1 when output is full (call again), 0 when all are written, -1. */
+int fetch_body(struct request *r, struct fetch *f);
+void fetch_message_done(struct fetch_message *m);

@@ -1,0 +1,9 @@
+/* idle.h - IDLE (RFC 2177, RFC 9051 6.3.13): notices of the store become READ jobs that write the
+   updates. Between them an idle session owns no request. */
+#pragma once
+
+#include "imap/session.h"
+
+size_t idle_input(struct session *s, struct slice in); /* waits for DONE; returns bytes taken */
+void idle_synced(struct session *s);                   /* a job for a notice has come back */
+void idle_end(struct session *s);                      /* no more notices */

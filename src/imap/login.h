@@ -1,0 +1,11 @@
+/* login.h - what LOGIN and AUTHENTICATE share, from the moment it is known who it is. */
+#pragma once
+
+#include "auth/auth.h"
+#include "imap/request.h"
+
+/* At CPU, with the identity: takes the connection's place among the account's and goes on at READ.
+ */
+enum cmd_next login_accept(struct request *r, const struct identity *id);
+/* The table's done(): state, greeting, counting of failures. */
+void login_done(struct request *r);

@@ -1,0 +1,439 @@
+/* request.c - how a command goes through the places and comes back. A step is one call of the
+   handler: in a READ step a snapshot is open around it, so that no snapshot outlives a step; a
+   WRITE step is the store's, and its output is thrown away when the commit fails. After the
+   command's own work, and in the same snapshot when there is one, come the updates (updates.c). */
+#include "imap/request.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "imap/commands.h"
+#include "imap/flags.h"
+#include "imap/idle.h"
+#include "imap/reply.h"
+#include "imap/settings.h"
+#include "imap/updates.h"
+#include "mail/spool.h"
+#include "store/store.h"
+
+METRIC_COUNTER_BY(imap_results, "result", "ok no bad", "IMAP commands by result.");
+METRIC_HISTOGRAM(imap_command_seconds, "Time from a command's last byte to its reply.");
+
+enum { OUTPUT_READY = 64 * 1024 }; /* under so much unsent a paused command goes on at once */
+
+struct request *request_new(struct session *s)
+{
+    struct request *r = calloc(1, sizeof(*r));
+    BUG_IF(!r);
+    r->s = s;
+    r->arena.limit = (size_t)setting_get(&set_imap_memory_max);
+    r->text.max = 2 << 20;
+    r->job.loop = s->loop;
+    return r;
+}
+
+void request_free(struct request *r)
+{
+    if (r->state_done)
+        r->state_done(r->state);
+    for (size_t i = 0; i < r->n_literals; i++)
+        if (r->literals[i].spool) {
+            spool_done(r->literals[i].spool);
+            free(r->literals[i].spool);
+        }
+    free(r->literals);
+    updates_free(r->updates);
+    if (r->s->state == STATE_NEW && r->text.p)
+        explicit_bzero(r->text.p, r->text.n); /* a password */
+    buf_done(&r->text);
+    buf_done(&r->out);
+    arena_reset(&r->arena);
+    free(r);
+}
+
+enum cmd_next request_fail(struct request *r, enum err_code code, const char *fmt, ...)
+{
+    char text[sizeof(r->job.err.text)];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    err_set(&r->job.err, code, "%s", text);
+    return CMD_FAIL;
+}
+
+enum cmd_next request_bad(struct request *r, const char *fmt, ...)
+{
+    char text[sizeof(r->job.err.text)];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    err_set(&r->job.err, ERR_SYNTAX, "%s", text);
+    r->bad = true;
+    return CMD_FAIL;
+}
+
+struct imap_parser request_parser(struct request *r, size_t at)
+{
+    struct slice text = buf_slice(&r->text);
+    if (slice_ends(text, S("\r\n")))
+        text.n -= 2;
+    return (struct imap_parser){.text = text,
+                                .at = at,
+                                .literals = r->literals,
+                                .n_literals = r->n_literals,
+                                .arena = &r->arena,
+                                .e = &r->job.err,
+                                .utf8 = session_utf8(r->s)};
+}
+
+void *request_alloc(struct request *r, size_t size, size_t n)
+{
+    void *p = arena_alloc(&r->arena, size, n, 16);
+    if (!p)
+        err_set(&r->job.err, ERR_LIMIT, "the command needs too much memory");
+    return p;
+}
+
+bool request_step_full(const struct request *r)
+{
+    return r->out.n >= OUTPUT_STEP || clock_mono_ms() - r->step_began >= STEP_MS;
+}
+
+/* --- on any thread --------------------------------------------------------------------------- */
+
+/* What follows the handler's own work: the updates, or nothing. True: finished. */
+static bool sync_step(struct request *r, struct txn *t)
+{
+    int more = updates_step(r, t);
+    r->again = more > 0;
+    return more <= 0;
+}
+
+static bool wants_sync(const struct request *r)
+{
+    return !r->broken && r->cmd && (r->cmd->flags & CMD_SYNC) && r->s->sel && !r->bad;
+}
+
+/* One step at READ. True: the request may be finished. */
+static bool read_step(struct request *r)
+{
+    struct txn *t = NULL;
+    struct err e = {0};
+    if (txn_read(r->s->account, &t, &e)) {
+        r->again = false;
+        if (r->phase == PHASE_RUN) {
+            r->job.err = e;
+            r->outcome = CMD_FAIL;
+        }
+        return true; /* updates come another time */
+    }
+    bool finished = false;
+    r->keywords = NULL;
+    if (r->phase == PHASE_RUN) {
+        r->outcome = r->run(r, t);
+        r->again = r->outcome == CMD_AGAIN;
+        if (r->outcome == CMD_DONE || r->outcome == CMD_FAIL) {
+            finished = !wants_sync(r);
+            r->phase = PHASE_SYNC;
+        }
+    }
+    if (r->phase == PHASE_SYNC && !finished) {
+        if (request_step_full(r))
+            r->again = true;
+        else
+            finished = sync_step(r, t);
+    }
+    r->keywords = NULL;
+    txn_end(t);
+    return finished;
+}
+
+static enum job_next job_run(struct job *job, struct txn *t)
+{
+    struct request *r = list_entry(job, struct request, job);
+    r->step_began = clock_mono_ms();
+    if (job->place == PLACE_READ) {
+        read_step(r);
+    } else {
+        if (job->place == PLACE_WRITE) {
+            buf_reset(&r->out); /* this may be the second time */
+            r->job.err = (struct err){0};
+            r->keywords = NULL;
+        }
+        r->outcome = r->run(r, t);
+        r->keywords = NULL;
+    }
+    bool moves = r->phase == PHASE_RUN && r->outcome == CMD_MOVE;
+    if (moves && job->place != PLACE_WRITE && r->place != PLACE_LOOP && r->out.n == 0) {
+        job->place = r->place;
+        job->account = r->s->account;
+        return JOB_MOVE;
+    }
+    return JOB_DONE;
+}
+
+/* --- on the loop ----------------------------------------------------------------------------- */
+
+static void job_back(struct job *job);
+
+static void submit(struct request *r, enum place place)
+{
+    struct session *s = r->s;
+    s->running = true;
+    if (s->conn)
+        conn_pause(s->conn);
+    r->job.place = place;
+    r->job.account = s->account;
+    r->job.run = job_run;
+    r->job.done = job_back;
+    job_submit(&r->job);
+}
+
+void request_go(struct request *r, cmd_run *run, enum place place)
+{
+    r->run = run;
+    submit(r, place);
+}
+
+static void write_out(struct request *r)
+{
+    session_write_buf(r->s, &r->out);
+}
+
+void request_resume(struct request *r)
+{
+    submit(r, PLACE_READ);
+}
+
+/* A step ended with more to do. */
+static void go_on(struct request *r)
+{
+    struct session *s = r->s;
+    write_out(r);
+    if (conn_unsent(s->conn) > OUTPUT_READY)
+        s->waiting = true;
+    else
+        request_resume(r);
+}
+
+/* The handler's work is over, on the loop or at WRITE or CPU: updates need READ. */
+static void after_run(struct request *r)
+{
+    r->phase = PHASE_SYNC;
+    if (wants_sync(r))
+        submit(r, PLACE_READ);
+    else
+        request_finish(r);
+}
+
+/* At LOOP a handler that returns CMD_AGAIN waits for the client's next line. */
+static void loop_step(struct request *r)
+{
+    struct session *s = r->s;
+    enum cmd_next next = r->run(r, NULL);
+    if (next == CMD_GONE)
+        return;
+    if (next == CMD_MOVE) {
+        submit(r, r->place);
+    } else if (next == CMD_AGAIN) {
+        write_out(r);
+        if (s->running)
+            conn_resume(s->conn);
+        s->running = false;
+    } else {
+        r->outcome = next;
+        after_run(r);
+    }
+}
+
+static void move_on(struct request *r)
+{
+    write_out(r);
+    if (r->place == PLACE_LOOP)
+        loop_step(r);
+    else
+        submit(r, r->place);
+}
+
+static void job_back(struct job *job)
+{
+    struct request *r = list_entry(job, struct request, job);
+    struct session *s = r->s;
+    if (!s->conn) {
+        session_next(s);
+        return;
+    }
+    if (job->place == PLACE_WRITE) {
+        if (job->err.code) { /* rolled back, or the commit failed */
+            r->outcome = CMD_FAIL;
+            buf_reset(&r->out);
+        }
+        if (r->outcome == CMD_MOVE)
+            move_on(r);
+        else
+            after_run(r);
+        return;
+    }
+    if (r->phase == PHASE_RUN && r->outcome == CMD_MOVE) {
+        move_on(r);
+    } else if (r->again) {
+        go_on(r);
+    } else if (job->place == PLACE_CPU) {
+        after_run(r);
+    } else {
+        request_finish(r);
+    }
+}
+
+static void count(struct request *r)
+{
+    int64_t us = clock_mono_us() - r->began_us;
+    metric_add(&metric_imap_results, r->outcome == CMD_DONE ? 0 : r->bad ? 2 : 1, 1);
+    metric_observe_us(&metric_imap_command_seconds, us);
+    if (r->job.err.code == ERR_IO || r->job.err.code == ERR_CORRUPT || r->job.err.code == ERR_BUG)
+        LOG(LOG_ERROR, "imap.command", LF("command", r->cmd ? r->cmd->name : S("?")),
+            LFZ("user", r->s->address ? r->s->address : ""), LFZ("error", r->job.err.text));
+    LOG(LOG_DEBUG, "imap.command", LFN("session", r->s->conn ? conn_id(r->s->conn) : 0),
+        LF("command", r->cmd ? r->cmd->name : S("?")),
+        LFZ("result", r->outcome == CMD_DONE ? "ok"
+                      : r->bad               ? "bad"
+                                             : "no"),
+        LFN("us", us), LFZ("error", r->job.err.text));
+}
+
+static void apply_after(struct request *r)
+{
+    struct session *s = r->s;
+    if (!s->conn || r->outcome != CMD_DONE)
+        return;
+    s->upgraded = r->after == AFTER_STARTTLS || r->after == AFTER_COMPRESS;
+    if (r->after == AFTER_STARTTLS) {
+        conn_starttls(s->conn);
+    } else if (r->after == AFTER_COMPRESS) {
+        conn_compress(s->conn);
+    } else if (r->after == AFTER_LOGOUT) {
+        s->closing = true;
+        conn_close(s->conn);
+    }
+}
+
+void request_finish(struct request *r)
+{
+    struct session *s = r->s;
+    if (r->cmd && r->cmd->done)
+        r->cmd->done(r);
+    if (r->cmd == &command_idle_sync) {
+        write_out(r);
+        bool gone = r->gone;
+        session_next(s);
+        if (gone)
+            session_bye(s, "The selected mailbox was deleted");
+        else
+            idle_synced(s);
+        return;
+    }
+    s->commands++;
+    if (r->broken) {
+        count(r);
+        write_out(r);
+        s->closing = true;
+        conn_close(s->conn);
+        session_next(s);
+        return;
+    }
+    reply_tagged(r, &r->out);
+    count(r);
+    write_out(r);
+    apply_after(r);
+    if (r->bad)
+        session_bad(s);
+    else
+        s->bad = 0;
+    if (r->gone)
+        session_bye(s, "The selected mailbox was deleted");
+    if (r->too_many_failures)
+        session_bye(s, "Too many failed logins");
+    session_next(s);
+}
+
+/* --- beginning ------------------------------------------------------------------------------- */
+
+/* tag SP command: finds the row. -1: r->job.err says why it is BAD. */
+static int begin_parse(struct request *r, struct imap_parser *p)
+{
+    struct slice name;
+    if (imap_tag(p, &r->tag) || imap_space(p) || imap_atom(p, &name))
+        return -1;
+    if (slice_eqi(name, S("UID"))) {
+        r->uid = true;
+        if (imap_space(p) || imap_atom(p, &name))
+            return -1;
+    }
+    r->cmd = command_find(name);
+    if (!r->cmd || (r->uid && !(r->cmd->flags & CMD_UID)) ||
+        (!r->uid && (r->cmd->flags & CMD_UID_ONLY))) {
+        r->cmd = NULL;
+        return err_set(p->e, ERR_SYNTAX, "Unknown command");
+    }
+    if (!(r->cmd->states & r->s->state))
+        return err_set(p->e, ERR_SYNTAX, "%s",
+                       r->s->state == STATE_NEW    ? "Log in first"
+                       : r->s->state == STATE_AUTH ? "Select a mailbox first"
+                                                   : "Not in this state");
+    return 0;
+}
+
+static int parse(struct request *r)
+{
+    struct imap_parser p = request_parser(r, 0);
+    if (r->refused.code) {
+        struct err ignored = {0};
+        p.e = &ignored;
+        if (imap_tag(&p, &r->tag))
+            r->tag = SNONE;
+        r->job.err = r->refused;
+        r->bad = r->refused_bad;
+        return -1;
+    }
+    r->bad = true;
+    if (begin_parse(r, &p))
+        return -1;
+    if (r->s->scan.bare_lf)
+        return err_set(p.e, ERR_SYNTAX, "A line must end with CR LF");
+    if (r->cmd->parse && r->cmd->parse(r, &p))
+        return -1;
+    if (imap_end(&p))
+        return -1;
+    r->bad = false;
+    return 0;
+}
+
+void request_start(struct request *r)
+{
+    r->began_us = clock_mono_us();
+    if (parse(r)) {
+        r->cmd = NULL;
+        r->outcome = CMD_FAIL;
+        request_finish(r);
+        return;
+    }
+    r->run = r->cmd->run;
+    if (r->cmd->place == PLACE_LOOP)
+        loop_step(r);
+    else
+        submit(r, r->cmd->place);
+}
+
+void request_sync_only(struct request *r)
+{
+    r->cmd = &command_idle_sync;
+    r->outcome = CMD_DONE;
+    r->phase = PHASE_SYNC;
+    submit(r, PLACE_READ);
+}

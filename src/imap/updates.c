@@ -1,0 +1,232 @@
+/* updates.c - compares the view that was announced with the one of the snapshot. The plan is made
+   in one step; writing it may take several, and only the end moves the session's pointer. Expunges
+   that may not be told now hold back EXISTS too, because the new numbers would be behind them;
+   flags of messages that the client knows are told at once. */
+#include "imap/updates.h"
+
+#include <stdlib.h>
+
+#include "imap/commands.h"
+#include "imap/flags.h"
+#include "imap/recent.h"
+#include "store/change.h"
+#include "store/collection.h"
+
+struct updates {
+    struct view *now;     /* what the client knows when this is told */
+    struct uidset gone;   /* to tell, highest first */
+    struct uidset report; /* FETCH FLAGS */
+    struct uidset quiet;  /* of these only MODSEQ, and only with CONDSTORE */
+    uint64_t modseq;
+    bool exists, flags;
+    bool recent;
+};
+
+void updates_free(struct updates *u)
+{
+    if (!u)
+        return;
+    view_unref(u->now);
+    uidset_done(&u->gone);
+    uidset_done(&u->report);
+    uidset_done(&u->quiet);
+    free(u);
+}
+
+static bool may_expunge(const struct request *r)
+{
+    return r->uid || (r->cmd->flags & CMD_EXPUNGE);
+}
+
+/* Uids whose flags are to be told: changed since we last looked. New ones among them are passed
+   over when it is written. */
+static int plan_flags(struct request *r, struct txn *t, struct updates *u, struct err *e)
+{
+    struct selected *sel = r->s->sel;
+    if (u->modseq > sel->modseq) {
+        struct err why = {0};
+        if (change_since(t, sel->collection, sel->modseq, &u->report, NULL, &why)) {
+            if (why.code != ERR_NOTFOUND) {
+                *e = why;
+                return -1;
+            }
+            view_all(sel->view, &u->report); /* the log is too short: tell all */
+        }
+    }
+    if (r->silent) {
+        uidset_copy(&u->quiet, &u->report);
+        uidset_intersect(&u->quiet, r->silent);
+        if (!(r->s->enabled & ENABLED_CONDSTORE))
+            for (size_t i = 0; i < u->quiet.n; i++)
+                uidset_remove(&u->report, u->quiet.r[i].first, u->quiet.r[i].last);
+    }
+    if (r->force)
+        uidset_add_set(&u->report, r->force);
+    return 0;
+}
+
+static int plan_view(struct request *r, struct txn *t, struct updates *u, struct err *e)
+{
+    struct session *s = r->s;
+    struct selected *sel = s->sel;
+    struct view *now;
+    if (view_get(t, sel->collection, &now, e))
+        return -1;
+    view_minus(sel->view, now, &u->gone);
+    if (!uidset_empty(&u->gone) && !may_expunge(r)) {
+        uidset_clear(&u->gone);
+        view_unref(now);
+        u->now = view_ref(sel->view);
+        return 0;
+    }
+    u->now = now;
+    UIDSET_SCOPE added = {0};
+    view_minus(now, sel->view, &added);
+    u->exists = !uidset_empty(&added);
+    if (u->exists && !(s->enabled & ENABLED_REV2)) {
+        recent_take(s->account, sel->collection, sel->read_only, &added, &sel->recent);
+        u->recent = true;
+    }
+    return 0;
+}
+
+static int plan(struct request *r, struct txn *t, struct err *e)
+{
+    struct selected *sel = r->s->sel;
+    struct collection c;
+    if (collection_by_id(t, sel->collection, &r->arena, &c, e)) {
+        r->gone = e->code == ERR_NOTFOUND;
+        return -1;
+    }
+    if (!c.selectable) {
+        r->gone = true;
+        return -1;
+    }
+    struct updates *u = calloc(1, sizeof(*u));
+    BUG_IF(!u);
+    r->updates = u;
+    u->modseq = c.modseq;
+    if (c.modseq == view_modseq(sel->view) && c.modseq == sel->modseq && !r->force) {
+        u->now = view_ref(sel->view);
+        return 0;
+    }
+    if (plan_view(r, t, u, e) || plan_flags(r, t, u, e) || flags_load(r, t, e))
+        return -1;
+    u->flags = r->keywords->n > sel->keywords;
+    return 0;
+}
+
+/* Highest first, so that the numbers of those that follow stay right. */
+static bool write_expunges(struct request *r, struct updates *u)
+{
+    struct selected *sel = r->s->sel;
+    while (u->gone.n) {
+        uint32_t uid = u->gone.r[u->gone.n - 1].last;
+        buf_addf(&r->out, "* %u EXPUNGE\r\n", view_seq(sel->view, uid));
+        uidset_remove(&u->gone, uid, uid);
+        uidset_remove(&sel->recent, uid, uid);
+        if (r->out.n >= OUTPUT_STEP)
+            return false;
+    }
+    return true;
+}
+
+static void write_vanished(struct request *r, struct updates *u)
+{
+    if (uidset_empty(&u->gone))
+        return;
+    buf_adds(&r->out, "* VANISHED ");
+    uidset_print(&u->gone, &r->out);
+    buf_adds(&r->out, "\r\n");
+    uidset_clear(&u->gone);
+}
+
+void updates_write_flags(struct request *r, uint32_t seq, const struct entry *en, bool flags,
+                         struct buf *out)
+{
+    unsigned enabled = r->s->enabled;
+    const char *space = "";
+    buf_addf(out, "* %u FETCH (", seq);
+    if (r->uid || (enabled & (ENABLED_CONDSTORE | ENABLED_QRESYNC | ENABLED_REV2))) {
+        buf_addf(out, "UID %u", en->uid);
+        space = " ";
+    }
+    if (flags) {
+        buf_addf(out, "%sFLAGS ", space);
+        flags_write(r, en, out);
+        space = " ";
+    }
+    if (enabled & ENABLED_CONDSTORE)
+        buf_addf(out, "%sMODSEQ (%llu)", space, (unsigned long long)en->modseq);
+    buf_adds(out, ")\r\n");
+}
+
+/* 1 more, 0 done, -1 */
+static int write_flags(struct request *r, struct txn *t, struct updates *u, struct err *e)
+{
+    struct session *s = r->s;
+    struct entry_walk *w;
+    struct entry en;
+    int got;
+    if (uidset_empty(&u->report))
+        return 0;
+    if (flags_load(r, t, e) ||
+        entry_walk_open(t, s->sel->collection, s->account, &u->report, ENTRY_KEYWORDS, &w, e))
+        return -1;
+    uint32_t last = 0;
+    while ((got = entry_walk_next(w, &en, e)) > 0) {
+        uint32_t seq = view_seq(u->now, en.uid);
+        last = en.uid;
+        if (seq && view_seq(s->sel->view, en.uid))
+            updates_write_flags(r, seq, &en, !uidset_has(&u->quiet, en.uid), &r->out);
+        if (request_step_full(r))
+            break;
+    }
+    entry_walk_close(w);
+    if (got < 0)
+        return -1;
+    if (got == 0)
+        return 0;
+    uidset_remove(&u->report, 1, last);
+    return uidset_empty(&u->report) ? 0 : 1;
+}
+
+static void finish(struct request *r, struct updates *u)
+{
+    struct selected *sel = r->s->sel;
+    struct view *old = sel->view;
+    sel->view = view_ref(u->now);
+    view_unref(old);
+    sel->modseq = u->modseq;
+    updates_free(u);
+    r->updates = NULL;
+}
+
+int updates_step(struct request *r, struct txn *t)
+{
+    struct err e = {0};
+    struct selected *sel = r->s->sel;
+    if (!r->updates && plan(r, t, &e))
+        return -1;
+    struct updates *u = r->updates;
+    if (r->s->enabled & ENABLED_QRESYNC)
+        write_vanished(r, u);
+    else if (!write_expunges(r, u))
+        return 1;
+    if (u->exists)
+        buf_addf(&r->out, "* %u EXISTS\r\n", view_count(u->now));
+    if (u->recent)
+        buf_addf(&r->out, "* %llu RECENT\r\n", (unsigned long long)uidset_count(&sel->recent));
+    u->exists = u->recent = false;
+    if (u->flags) {
+        if (flags_load(r, t, &e))
+            return -1;
+        flags_announce(r, sel, &r->out);
+        sel->keywords = r->keywords->n;
+        u->flags = false;
+    }
+    int more = write_flags(r, t, u, &e);
+    if (more == 0)
+        finish(r, u);
+    return more;
+}
