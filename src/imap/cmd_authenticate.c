@@ -92,6 +92,7 @@ static enum cmd_next step(struct request *r, struct txn *t)
     case SASL_FAIL:
         break;
     }
+    r->delay_ms = a->id.delay_ms;
     if (r->job.err.code == ERR_OK)
         return request_fail(r, ERR_AUTH, "Authentication failed");
     if (r->job.err.code == ERR_SYNTAX)

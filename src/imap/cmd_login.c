@@ -24,12 +24,14 @@ enum cmd_next cmd_login(struct request *r, struct txn *t)
 {
     (void)t;
     struct login *l = r->args;
-    struct identity id;
+    struct identity id = {0};
     if (!l->peer.plain_ok) {
         r->code = "PRIVACYREQUIRED";
         return request_fail(r, ERR_NOPERM, "LOGIN needs TLS");
     }
-    if (auth_password(&l->peer, l->name, l->password, &id, &r->job.err))
+    if (auth_password(&l->peer, l->name, l->password, &id, &r->job.err)) {
+        r->delay_ms = id.delay_ms;
         return CMD_FAIL;
+    }
     return login_accept(r, &id);
 }

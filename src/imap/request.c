@@ -261,6 +261,16 @@ static void move_on(struct request *r)
         submit(r, r->place);
 }
 
+/* The answer to a failed login was held back; no thread waited for it. */
+static void delayed(struct timer *timer)
+{
+    struct request *r = list_entry(timer, struct request, delay);
+    if (r->s->conn)
+        after_run(r);
+    else
+        session_next(r->s);
+}
+
 static void job_back(struct job *job)
 {
     struct request *r = list_entry(job, struct request, job);
@@ -284,6 +294,8 @@ static void job_back(struct job *job)
         move_on(r);
     } else if (r->again) {
         go_on(r);
+    } else if (job->place == PLACE_CPU && r->delay_ms) {
+        timer_start(s->loop, &r->delay, r->delay_ms, delayed);
     } else if (job->place == PLACE_CPU) {
         after_run(r);
     } else {

@@ -49,6 +49,8 @@ struct request {
     bool again;                          /* the last step ended with CMD_AGAIN */
     bool bad;                            /* the tagged reply is BAD */
     bool too_many_failures;              /* of logins: BYE behind the reply */
+    unsigned delay_ms;                   /* a failed login is answered so much later */
+    struct timer delay;
     bool broken;                         /* it failed inside a literal: the end */
     bool gone;                           /* the selected mailbox does not exist any more */
     int64_t step_began;                  /* clock_mono_ms */
