@@ -46,10 +46,10 @@ struct request {
     cmd_run *run;
     enum place place;
     enum cmd_next outcome;
-    bool again;                          /* the last step ended with CMD_AGAIN */
-    bool bad;                            /* the tagged reply is BAD */
-    bool too_many_failures;              /* of logins: BYE behind the reply */
-    unsigned delay_ms;                   /* a failed login is answered so much later */
+    bool again;             /* the last step ended with CMD_AGAIN */
+    bool bad;               /* the tagged reply is BAD */
+    bool too_many_failures; /* of logins: BYE behind the reply */
+    unsigned delay_ms;      /* a failed login is answered so much later */
     struct timer delay;
     bool broken;                         /* it failed inside a literal: the end */
     bool gone;                           /* the selected mailbox does not exist any more */
