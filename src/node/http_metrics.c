@@ -1,0 +1,254 @@
+/* http_metrics.c - strict: a request line and header of at most 8 KB, no body, GET and HEAD only;
+   what is not exactly that is answered with an error and the connection ends (RFC 9112 2.2,
+   3, 5.1, 6.1). */
+#include "node/http_metrics.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/metric.h"
+#include "io/conn.h"
+
+METRIC_COUNTER_BY(metrics_requests, "code", "200 400 404 405 431 505",
+                  "Requests to the metrics port.");
+
+enum { HEADER_MAX = 8192, IDLE_MS = 60 * 1000 };
+enum code_index { OK, BAD, NOT_FOUND, NOT_ALLOWED, TOO_LARGE, VERSION };
+
+static const char *const status_lines[] = {
+    [OK] = "200 OK",
+    [BAD] = "400 Bad Request",
+    [NOT_FOUND] = "404 Not Found",
+    [NOT_ALLOWED] = "405 Method Not Allowed",
+    [TOO_LARGE] = "431 Request Header Fields Too Large",
+    [VERSION] = "505 HTTP Version Not Supported",
+};
+
+struct request {
+    struct slice path;
+    bool head, close;
+};
+
+/* --- what it says about the process ------------------------------------------------------- */
+static int64_t resident_bytes(void)
+{
+    BUF_SCOPE b = {.max = 4096};
+    uint64_t pages = 0;
+    if (file_read("/proc/self/statm", &b, NULL))
+        return 0;
+    struct slice rest = buf_slice(&b);
+    slice_cut(&rest, ' ');
+    slice_u64(slice_cut(&rest, ' '), &pages);
+    return (int64_t)pages * sysconf(_SC_PAGESIZE);
+}
+
+static int64_t cpu_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* /proc is memory, and one directory of it: it does not block. */
+static int64_t open_descriptors(void)
+{
+    int64_t n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    while (d && readdir(d))
+        n++;
+    if (d)
+        closedir(d);
+    return n > 3 ? n - 3 : 0;
+}
+
+static int64_t started_ms;
+
+__attribute__((constructor)) static void note_start(void)
+{
+    started_ms = clock_mono_ms();
+}
+
+static void row(struct buf *out, const char *name, const char *kind, const char *help, double v)
+{
+    buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, kind, name, v);
+}
+
+static void print_process(struct buf *out)
+{
+    row(out, "process_resident_memory_bytes", "gauge", "Memory of the worker.",
+        (double)resident_bytes());
+    row(out, "process_open_fds", "gauge", "Open descriptors of the worker.",
+        (double)open_descriptors());
+    row(out, "process_cpu_seconds_total", "counter", "CPU time of the worker.",
+        (double)cpu_ms() / 1000);
+    row(out, "process_start_time_seconds", "gauge", "When the server started, seconds since 1970.",
+        (double)(clock_now_ms() - (clock_mono_ms() - started_ms)) / 1000);
+    buf_addf(out,
+             "# HELP carbonado_info Version.\n# TYPE carbonado_info gauge\n"
+             "carbonado_info{version=\"%s\"} 1\n",
+             CARBONADO_VERSION);
+}
+
+/* --- HTTP --------------------------------------------------------------------------------- */
+static void reply(struct conn *c, enum code_index code, struct slice type, struct slice body,
+                  const struct request *r)
+{
+    bool close = !r || r->close || code != OK;
+    metric_add(&metric_metrics_requests, code, 1);
+    conn_printf(c,
+                "HTTP/1.1 %s\r\nContent-Type: %.*s\r\nContent-Length: %zu\r\n"
+                "X-Content-Type-Options: nosniff\r\n%s%s\r\n",
+                status_lines[code], SARG(type), body.n,
+                code == NOT_ALLOWED ? "Allow: GET, HEAD\r\n" : "",
+                close ? "Connection: close\r\n" : "");
+    if (!r || !r->head)
+        conn_write(c, body);
+    if (close)
+        conn_close(c);
+}
+
+static void refuse(struct conn *c, enum code_index code, const struct request *r)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "%s\n", status_lines[code]);
+    reply(c, code, S("text/plain"), slice_str(text), r);
+}
+
+static bool is_token(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (!ascii_alpha(c) && !ascii_digit(c) && !strchr("!#$%&'*+-.^_`|~", c))
+            return false;
+    }
+    return s.n > 0;
+}
+
+static bool is_text(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if ((c < ' ' && c != '\t') || c == 127)
+            return false;
+    }
+    return true;
+}
+
+/* Each field line; a body in any form is not ours to read. */
+static enum code_index read_fields(struct slice fields, struct request *r)
+{
+    bool host = false;
+    while (fields.n) {
+        ptrdiff_t end = slice_search(fields, S("\r\n"));
+        struct slice line = slice_sub(fields, 0, (size_t)end), value = line;
+        fields = slice_from(fields, (size_t)end + 2);
+        struct slice name = slice_cut(&value, ':');
+        if (!value.p || !is_token(name) || !is_text(value))
+            return BAD;
+        value = slice_trim(value);
+        if (slice_eqi(name, S("transfer-encoding")) ||
+            (slice_eqi(name, S("content-length")) && !slice_eq(value, S("0"))))
+            return BAD;
+        if (slice_eqi(name, S("host"))) {
+            if (host)
+                return BAD;
+            host = true;
+        }
+        if (slice_eqi(name, S("connection")) && slice_searchi(value, S("close")) >= 0)
+            r->close = true;
+    }
+    return host ? OK : BAD;
+}
+
+static enum code_index read_head(struct slice head, struct request *r)
+{
+    ptrdiff_t end = slice_search(head, S("\r\n"));
+    struct slice line = slice_sub(head, 0, (size_t)end);
+    struct slice method = slice_cut(&line, ' '), target = slice_cut(&line, ' '), version = line;
+    if (!is_token(method) || target.n == 0 || !is_text(target))
+        return BAD;
+    if (!slice_eq(version, S("HTTP/1.1")))
+        return slice_starts(version, S("HTTP/")) ? VERSION : BAD;
+    enum code_index code = read_fields(slice_from(head, (size_t)end + 2), r);
+    if (code != OK)
+        return code;
+    r->head = slice_eq(method, S("HEAD"));
+    if (!r->head && !slice_eq(method, S("GET")))
+        return NOT_ALLOWED;
+    r->path = slice_cut(&target, '?');
+    return OK;
+}
+
+static void answer(struct conn *c, const struct request *r)
+{
+    if (slice_eq(r->path, S("/healthz"))) {
+        reply(c, OK, S("text/plain"), S("ok\n"), r);
+    } else if (slice_eq(r->path, S("/metrics"))) {
+        BUF_SCOPE out = {0};
+        metric_print_all(&out);
+        print_process(&out);
+        reply(c, OK, S("text/plain; version=0.0.4; charset=utf-8"), buf_slice(&out), r);
+    } else {
+        refuse(c, NOT_FOUND, r);
+    }
+}
+
+static size_t on_input(struct conn *c, struct slice in)
+{
+    size_t at = 0;
+    while (at < in.n && conn_unsent(c) < 256 * 1024) {
+        struct slice rest = slice_from(in, at);
+        ptrdiff_t end = slice_search(slice_sub(rest, 0, HEADER_MAX), S("\r\n\r\n"));
+        if (end < 0 && rest.n < HEADER_MAX)
+            break;
+        if (end < 0) {
+            refuse(c, TOO_LARGE, NULL);
+            return in.n;
+        }
+        struct request r = {0};
+        enum code_index code = read_head(slice_sub(rest, 0, (size_t)end + 2), &r);
+        at += (size_t)end + 4;
+        if (code != OK) {
+            refuse(c, code, &r);
+            return in.n;
+        }
+        answer(c, &r);
+        if (r.close)
+            return in.n;
+    }
+    return at;
+}
+
+static void on_opened(struct conn *c)
+{
+    conn_timeout(c, IDLE_MS);
+}
+
+static void on_idle(struct conn *c)
+{
+    conn_close(c);
+}
+
+static void on_drained(struct conn *c)
+{
+    conn_resume(c);
+}
+
+static void on_closed(struct conn *c, enum conn_end why, const char *text)
+{
+    (void)c;
+    (void)why;
+    (void)text;
+}
+
+const struct conn_ops http_metrics_ops = {
+    .opened = on_opened,
+    .input = on_input,
+    .drained = on_drained,
+    .idle = on_idle,
+    .closed = on_closed,
+};

@@ -1,0 +1,69 @@
+/* op_server.c - operations on the running server itself. */
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/metric.h"
+#include "io/listener.h"
+#include "io/loop.h"
+#include "node/op.h"
+
+static int64_t started_ms;
+
+__attribute__((constructor)) static void note_start(void)
+{
+    started_ms = clock_mono_ms();
+}
+
+static int status(json_t *args, struct slice payload, json_t **ret, struct buf *ret_payload,
+                  struct err *e)
+{
+    (void)args;
+    (void)payload;
+    (void)ret_payload;
+    *ret = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "version", CARBONADO_VERSION, "pid",
+                     (json_int_t)getppid(), "worker", (json_int_t)getpid(), "uptime_ms",
+                     (json_int_t)(clock_mono_ms() - started_ms), "connections",
+                     (json_int_t)listeners_connections(), "loops", (json_int_t)loops_count());
+    return *ret ? 0 : err_set(e, ERR_BUG, "status");
+}
+
+static int metrics(json_t *args, struct slice payload, json_t **ret, struct buf *ret_payload,
+                   struct err *e)
+{
+    (void)args;
+    (void)payload;
+    (void)ret;
+    (void)e;
+    metric_print_all(ret_payload);
+    return 0;
+}
+
+/* The supervisor reads the configuration first, then the worker: see the log for what changed. */
+static int reload(json_t *args, struct slice payload, json_t **ret, struct buf *ret_payload,
+                  struct err *e)
+{
+    (void)args;
+    (void)payload;
+    (void)ret;
+    (void)ret_payload;
+    return kill(getppid(), SIGHUP) ? err_errno(e, ERR_IO, "reload") : 0;
+}
+
+static int stop(json_t *args, struct slice payload, json_t **ret, struct buf *ret_payload,
+                struct err *e)
+{
+    (void)args;
+    (void)payload;
+    (void)ret;
+    (void)ret_payload;
+    return kill(getppid(), SIGTERM) ? err_errno(e, ERR_IO, "stop") : 0;
+}
+
+const struct op ops_server[] = {
+    {"server.status", status, .needs_server = true},
+    {"server.metrics", metrics, .needs_server = true},
+    {"server.reload", reload, .needs_server = true},
+    {"server.stop", stop, .needs_server = true},
+    {0},
+};

@@ -1,0 +1,3 @@
+/* op_tables.h - the tables of operations: a line here and an op_x.c with `const struct op ops_x[]`.
+ */
+OP_TABLE(server)

@@ -1,0 +1,222 @@
+/* worker.c - opens everything in order, serves, and closes it in the opposite order. */
+#include "node/worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "io/job.h"
+#include "io/loop.h"
+#include "io/resolver.h"
+#include "io/tls.h"
+#include "node/control.h"
+#include "node/loops.h"
+#include "node/service.h"
+#include "node/state.h"
+
+#if __has_include("mail/host.h")
+#include "mail/host.h"
+#pragma weak mail_hostname
+#endif
+
+SETTING(io, loops, INT, 0, 0, SOCKETS_LOOPS_MAX,
+        "Event loops, each a thread with its own connections. 0: half of the cores, at most 16.");
+SETTING_AT_START(io, loops);
+SETTING(node, drain_time, TIME, 500 * MSEC, 0, 1 * MIN,
+        "How long a stopping server waits for its connections to say goodbye.");
+
+unsigned cores(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set))
+        return 1;
+    return (unsigned)CPU_COUNT(&set);
+}
+
+unsigned loops_wanted(void)
+{
+    unsigned n = (unsigned)setting_get(&set_io_loops);
+    if (n)
+        return n;
+    n = cores() / 2;
+    return n < 1 ? 1 : n > 16 ? 16 : n;
+}
+
+/* What can be open is open; each row's stop undoes its start. */
+struct stage {
+    const char *name;
+    int (*start)(const struct serve *s, const struct node_sockets *sockets, struct err *e);
+    void (*stop)(void);
+};
+
+static int limits_start(const struct serve *s, const struct node_sockets *sockets, struct err *e)
+{
+    (void)s;
+    (void)sockets;
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files))
+        return err_errno(e, ERR_IO, "limit of open files");
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    return 0;
+}
+
+static struct slice own_name(void)
+{
+#if __has_include("mail/host.h")
+    if (mail_hostname)
+        return mail_hostname();
+#endif
+    static char name[256];
+    return gethostname(name, sizeof(name) - 1) ? S("localhost") : slice_str(name);
+}
+
+static int certificates_load(const struct serve *s, struct err *e)
+{
+    char path[STATE_PATH_MAX];
+    return state_path(path, s->state_dir, "tls", e) ? -1 : tls_load(path, own_name(), e);
+}
+
+static int tls_start(const struct serve *s, const struct node_sockets *sockets, struct err *e)
+{
+    (void)sockets;
+    return certificates_load(s, e);
+}
+
+static int loops_stage(const struct serve *s, const struct node_sockets *sockets, struct err *e)
+{
+    (void)s;
+    return loops_start(sockets->loops, e);
+}
+
+static int state_stage(const struct serve *s, const struct node_sockets *sockets, struct err *e)
+{
+    (void)sockets;
+    return state_open(s->state_dir, true, e);
+}
+
+static int jobs_stage(const struct serve *s, const struct node_sockets *sockets, struct err *e)
+{
+    (void)s;
+    (void)sockets;
+    unsigned n = cores();
+    return jobs_start(n < 2 ? 2 : n, 2 * n < 4 ? 4 : 2 * n, e);
+}
+
+static int services_stage(const struct serve *s, const struct node_sockets *sockets, struct err *e)
+{
+    (void)s;
+    (void)sockets;
+    return services_start(e);
+}
+
+static int listeners_stage(const struct serve *s, const struct node_sockets *sockets, struct err *e)
+{
+    for (size_t i = 0; i < sockets->n; i++) {
+        const struct node_socket *k = &sockets->list[i];
+        const struct node_service *service = service_find(k->service);
+        struct listener l = k->listener;
+        l.ops = service->ops;
+        l.service = service->instance;
+        if (listener_start(&l, k->fds, sockets->loops, e))
+            return -1;
+    }
+    return control_start(s->state_dir, e);
+}
+
+static void listeners_end(void)
+{
+    listeners_stop();
+    loops_drain(setting_get(&set_node_drain_time));
+}
+
+static const struct stage stages[] = {
+    {"limits", limits_start, NULL},
+    {"certificates", tls_start, tls_done},
+    {"loops", loops_stage, NULL}, /* stopped after the store: jobs come home to them */
+    {"state", state_stage, NULL},
+    {"jobs", jobs_stage, NULL},
+    {"services", services_stage, services_stop},
+    {"listeners", listeners_stage, listeners_end},
+};
+enum { STAGES_N = sizeof(stages) / sizeof(stages[0]) };
+
+/* The three in the middle depend on each other both ways while jobs are under way. */
+static void stop_all(size_t running)
+{
+    enum { CERTIFICATES = 1, LOOPS, STATE, JOBS, SERVICES };
+    while (running > SERVICES) {
+        running--;
+        if (stages[running].stop)
+            stages[running].stop();
+    }
+    if (running > JOBS)
+        jobs_stop();
+    if (running > STATE)
+        state_close_store();
+    if (running > LOOPS)
+        loops_stop();
+    if (running > STATE)
+        state_close();
+    if (running > CERTIFICATES)
+        tls_done();
+    resolver_done();
+}
+
+/* --- reload ------------------------------------------------------------------------------- */
+static void report(void *arg, const struct setting *s, enum config_effect effect, const char *was,
+                   const char *becomes)
+{
+    (void)arg;
+    char name[80];
+    snprintf(name, sizeof(name), "%s.%s", s->group, s->name);
+    LOG(LOG_INFO, effect == CONFIG_CHANGED ? "config.changed" : "config.needs_restart",
+        LFZ("setting", name), LFZ("was", was), LFZ("becomes", becomes));
+}
+
+static void reload(const struct serve *s)
+{
+    struct err e = {0};
+    if (config_load(&s->config, false, report, NULL, NULL, &e))
+        LOG(LOG_ERROR, "config.reload_failed", LFZ("why", e.text));
+    if (certificates_load(s, &e))
+        LOG(LOG_ERROR, "tls.reload_failed", LFZ("why", e.text));
+    else
+        LOG(LOG_INFO, "serve.reloaded");
+}
+
+int worker_run(const struct serve *s, const struct node_sockets *sockets, int ready_fd)
+{
+    struct err e = {0};
+    size_t running = 0;
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    for (; running < STAGES_N; running++) {
+        if (stages[running].start(s, sockets, &e) == 0)
+            continue;
+        LOG(LOG_ERROR, "serve.failed", LFZ("at", stages[running].name), LFZ("why", e.text));
+        stop_all(running + (running == STAGES_N - 1));
+        return WORKER_CANNOT_START;
+    }
+    LOG(LOG_INFO, "serve.ready", LFN("loops", sockets->loops), LFN("sockets", sockets->n));
+    if (write(ready_fd, "r", 1) != 1)
+        LOG(LOG_WARN, "serve.no_supervisor");
+    close(ready_fd);
+    for (int sig; sigwait(&signals, &sig) || sig != SIGTERM;) {
+        if (sig == SIGHUP)
+            reload(s);
+    }
+    int64_t began = clock_mono_ms();
+    stop_all(running);
+    LOG(LOG_INFO, "serve.stopped", LFN("ms", clock_mono_ms() - began));
+    return WORKER_STOPPED;
+}

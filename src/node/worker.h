@@ -1,0 +1,14 @@
+/* worker.h - the process that serves: everything but making sockets. */
+#pragma once
+
+#include "node/sockets.h"
+#include "node/supervisor.h"
+
+enum {
+    WORKER_STOPPED = 0,
+    WORKER_CANNOT_START = 78, /* it said why; trying again would not help */
+};
+
+/* Serves until SIGTERM. `ready_fd` gets one byte when the listeners accept. The value is the exit
+   status of the process. */
+int worker_run(const struct serve *s, const struct node_sockets *sockets, int ready_fd);
