@@ -29,8 +29,8 @@ struct directory_backend {
     int (*account)(uint64_t id, struct arena *a, struct account_info *ret, struct err *e);
     int (*credential)(uint64_t account, struct arena *a, struct credential *ret, struct err *e);
 
-    int (*each_account)(struct slice domain, int (*fn)(const struct account_info *, void *),
-                        void *arg, struct err *e);
+    int (*each_account)(struct slice domain, struct slice after,
+                        int (*fn)(const struct account_info *, void *), void *arg, struct err *e);
     int (*each_domain)(int (*fn)(struct slice, struct slice, struct slice, void *), void *arg,
                        struct err *e);
     int (*each_alias)(struct slice domain, int (*fn)(struct slice, struct slice, void *), void *arg,

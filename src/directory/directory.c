@@ -228,9 +228,16 @@ static int filter(struct slice domain, struct arena *a, struct slice *ret, struc
 int directory_each_account(struct slice domain, int (*fn)(const struct account_info *, void *),
                            void *arg, struct err *e)
 {
+    return directory_each_account_after(domain, S(""), fn, arg, e);
+}
+
+int directory_each_account_after(struct slice domain, struct slice after,
+                                 int (*fn)(const struct account_info *, void *), void *arg,
+                                 struct err *e)
+{
     ARENA_SCOPE a = {.limit = 16384};
     struct slice d;
-    return filter(domain, &a, &d, e) ? -1 : backend->each_account(d, fn, arg, e);
+    return filter(domain, &a, &d, e) ? -1 : backend->each_account(d, after, fn, arg, e);
 }
 
 int directory_each_domain(int (*fn)(struct slice, struct slice, struct slice, void *), void *arg,

@@ -53,6 +53,10 @@ int directory_may_send_as(uint64_t account, struct slice address, struct err *e)
 int directory_each_account(struct slice domain /* empty: all */,
                            int (*fn)(const struct account_info *, void *), void *arg,
                            struct err *e);
+/* Only those whose address sorts after `after` (as bytes): for lists in pages. */
+int directory_each_account_after(struct slice domain, struct slice after,
+                                 int (*fn)(const struct account_info *, void *), void *arg,
+                                 struct err *e);
 int directory_each_domain(int (*fn)(struct slice name, struct slice alias_of,
                                     struct slice catch_all, void *),
                           void *arg, struct err *e);

@@ -269,6 +269,9 @@ static void walks_are_sorted_and_filtered(void **state)
     OK(directory_each_account(S(""), remember, &b, e));
     assert_slice(buf_slice(&b), "a@x.test b@x.test c@y.test d@y.test ");
     buf_reset(&b);
+    OK(directory_each_account_after(S(""), S("b@x.test"), remember, &b, e));
+    assert_slice(buf_slice(&b), "c@y.test d@y.test ");
+    buf_reset(&b);
     OK(directory_each_alias(S(""), remember_alias, &b, e));
     assert_slice(buf_slice(&b), "z@x.test>a@x.test ");
     FAILS(ERR_NOTFOUND, directory_each_member(S("a@x.test"), count_member, &b, e));

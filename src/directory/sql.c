@@ -43,7 +43,8 @@ DB_STMT(account, "SELECT id, address, name, flags, quota, created_at FROM accoun
 DB_STMT(credential, "SELECT hash, scram, changed_at FROM credential WHERE account = $1");
 DB_STMT(each_account, "SELECT a.id, a.address, a.name, a.flags, a.quota, a.created_at "
                       "FROM address d JOIN account a ON a.id = d.account "
-                      "WHERE d.kind = 1 AND (d.domain = $1 OR $1 = '') ORDER BY d.address");
+                      "WHERE d.kind = 1 AND (d.domain = $1 OR $1 = '') AND d.address > $2 "
+                      "ORDER BY d.address");
 DB_STMT(each_domain, "SELECT name, alias_of, catch_all FROM domain ORDER BY name");
 DB_STMT(each_alias, "SELECT address, target FROM address "
                     "WHERE kind = 2 AND (domain = $1 OR $1 = '') ORDER BY address");
@@ -282,7 +283,8 @@ static int give(const struct walker *w, struct db_query *q)
     return w->member(db_text(q, 0), w->arg);
 }
 
-static int walk(struct db_stmt *stmt, struct slice of, const struct walker *w, struct err *e)
+static int walk(struct db_stmt *stmt, struct slice of, struct slice after, const struct walker *w,
+                struct err *e)
 {
     struct db *db = sql_reader(e);
     if (!db)
@@ -290,6 +292,8 @@ static int walk(struct db_stmt *stmt, struct slice of, const struct walker *w, s
     struct db_query *q = db_query(db, stmt);
     if (of.p)
         db_bind_text(q, 1, of);
+    if (after.p)
+        db_bind_text(q, 2, after);
     int r;
     while ((r = db_next(q, e)) > 0 && give(w, q) == 0)
         ;
@@ -298,34 +302,36 @@ static int walk(struct db_stmt *stmt, struct slice of, const struct walker *w, s
     return r < 0 ? -1 : 0;
 }
 
-static int sql_each_account(struct slice domain, int (*fn)(const struct account_info *, void *),
-                            void *arg, struct err *e)
+static int sql_each_account(struct slice domain, struct slice after,
+                            int (*fn)(const struct account_info *, void *), void *arg,
+                            struct err *e)
 {
-    return walk(&stmt_each_account, domain, &(struct walker){.account = fn, .arg = arg}, e);
+    return walk(&stmt_each_account, domain, after.p ? after : S(""),
+                &(struct walker){.account = fn, .arg = arg}, e);
 }
 
 static int sql_each_domain(int (*fn)(struct slice, struct slice, struct slice, void *), void *arg,
                            struct err *e)
 {
-    return walk(&stmt_each_domain, SNONE, &(struct walker){.domain = fn, .arg = arg}, e);
+    return walk(&stmt_each_domain, SNONE, SNONE, &(struct walker){.domain = fn, .arg = arg}, e);
 }
 
 static int sql_each_alias(struct slice domain, int (*fn)(struct slice, struct slice, void *),
                           void *arg, struct err *e)
 {
-    return walk(&stmt_each_alias, domain, &(struct walker){.alias = fn, .arg = arg}, e);
+    return walk(&stmt_each_alias, domain, SNONE, &(struct walker){.alias = fn, .arg = arg}, e);
 }
 
 static int sql_each_list(struct slice domain, int (*fn)(struct slice, size_t, void *), void *arg,
                          struct err *e)
 {
-    return walk(&stmt_each_list, domain, &(struct walker){.list = fn, .arg = arg}, e);
+    return walk(&stmt_each_list, domain, SNONE, &(struct walker){.list = fn, .arg = arg}, e);
 }
 
 static int sql_each_member(struct slice list, int (*fn)(struct slice, void *), void *arg,
                            struct err *e)
 {
-    return walk(&stmt_each_member, list, &(struct walker){.member = fn, .arg = arg}, e);
+    return walk(&stmt_each_member, list, SNONE, &(struct walker){.member = fn, .arg = arg}, e);
 }
 
 const struct directory_backend directory_sql = {
