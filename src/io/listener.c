@@ -133,7 +133,7 @@ static int bind_unix(const struct listener *l, int *fds, unsigned n, struct err 
 int listener_bind(const struct listener *l, int *fds, unsigned n, struct err *e)
 {
     struct sockaddr_storage a;
-    socklen_t a_n;
+    socklen_t a_n = 0;
     if (slice_starts(l->host, S("/")))
         return bind_unix(l, fds, n, e);
     if (address_parse(l, &a, &a_n, e) || check_free(l, (struct sockaddr *)&a, a_n, e))

@@ -30,17 +30,17 @@
 #endif
 
 static const struct node_service services[] = {
-    {SERVICE_METRICS, NULL, &http_metrics_ops, NULL, "http/1.1", false},
+    {SERVICE_METRICS, NULL, &http_metrics_ops, NULL, "http/1.1"},
 #if __has_include("smtp/smtp.h")
-    {SERVICE_SMTP, smtp_init, &smtp_ops, &smtp_profile_mta, NULL, false},
-    {SERVICE_SUBMISSION, smtp_init, &smtp_ops, &smtp_profile_submission, NULL, false},
-    {SERVICE_LMTP, smtp_init, &smtp_ops, &smtp_profile_lmtp, NULL, false},
+    {SERVICE_SMTP, smtp_init, &smtp_ops, &smtp_profile_mta, NULL},
+    {SERVICE_SUBMISSION, smtp_init, &smtp_ops, &smtp_profile_submission, NULL},
+    {SERVICE_LMTP, smtp_init, &smtp_ops, &smtp_profile_lmtp, NULL},
 #endif
 #if __has_include("imap/imap.h")
-    {SERVICE_IMAP, imap_init, &imap_ops, NULL, "imap", false},
+    {SERVICE_IMAP, imap_init, &imap_ops, NULL, "imap"},
 #endif
 #if __has_include("pop3/pop3.h")
-    {SERVICE_POP3, pop3_init, &pop3_ops, NULL, "pop3", false},
+    {SERVICE_POP3, pop3_init, &pop3_ops, NULL, "pop3"},
 #endif
 };
 

@@ -12,7 +12,6 @@ struct node_service {
     const struct conn_ops *ops;
     void *instance;   /* conn_service() */
     const char *alpn; /* of its TLS ports, or NULL */
-    bool takes_proxy; /* its ports between nodes expect a PROXY header from io.proxy_from */
 };
 
 /* NULL: this program has no such server (yet): its ports stay closed. */

@@ -9,6 +9,21 @@
 #include "base/log.h"
 #include "node/service.h"
 
+SETTING_STR(
+    listen, proxy, "", NULL,
+    "Names of ports (as in `carbonado ports`) where proxies of io.proxy_from connect and begin "
+    "with a PROXY header: \"inner_imap inner_pop3\".");
+SETTING_AT_START(listen, proxy);
+
+static bool in_list(struct slice list, struct slice word)
+{
+    while (list.p) {
+        if (slice_eq(slice_cut(&list, ' '), word))
+            return true;
+    }
+    return false;
+}
+
 /* A kernel without IPv6 (containers): the rows for it are not an error. */
 static bool family_missing(struct slice host)
 {
@@ -35,7 +50,8 @@ static int bind_row(struct node_sockets *s, const struct role_listener *row, str
                      .host = row->host,
                      .port = row->number,
                      .tls = row->port->tls,
-                     .proxy = row->port->audience == PORT_NODES && service->takes_proxy,
+                     .proxy = in_list(slice_str(setting_text(&set_listen_proxy)),
+                                      slice_str(row->port->name)),
                      .alpn = service->alpn},
     };
     struct err local = {0};
