@@ -13,6 +13,7 @@ enum { BLOB_HASH = 32 }; /* SHA-256 */
 /* Where a committed blob is: opaque above store/, stable for the life of a snapshot. */
 struct blob_ref {
     unsigned char hash[BLOB_HASH];
+    uint64_t id;              /* of the shard's table */
     uint64_t shard, pack, at; /* pack number and offset of its record */
     uint64_t size;            /* of the content */
 };

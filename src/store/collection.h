@@ -39,6 +39,8 @@ struct collection {
 };
 
 /* All of the account, sorted by path with INBOX first. */
+/* Order of paths: INBOX first, children right behind their parent, else by bytes. */
+int collection_path_cmp(struct slice a, struct slice b);
 int collection_list(struct txn *t, struct arena *a, struct collection **ret, size_t *ret_n,
                     struct err *e);
 int collection_by_path(struct txn *t, struct slice path, struct arena *a, struct collection *ret,
@@ -48,13 +50,15 @@ int collection_by_id(struct txn *t, uint64_t id, struct arena *a, struct collect
 int collection_by_role(struct txn *t, enum collection_role role, struct arena *a,
                        struct collection *ret, struct err *e);
 
-/* Makes missing parents too (selectable). ERR_EXISTS; ERR_LIMIT: depth, length, number;
+/* Makes missing parents too (selectable). ERR_EXISTS; ERR_CONFLICT: another one has the role (the
+   same in set_role); ERR_LIMIT: depth, length, number;
    ERR_SYNTAX: not a name (empty component, control characters, not NFC is normalised). Creating a
    name that exists as \NoSelect makes it selectable, with a new uidvalidity. */
 int collection_create(struct txn *t, struct slice path, enum collection_kind kind,
                       enum collection_role role, uint64_t *ret_id, struct err *e);
 
-/* The messages go; with children the name stays as \NoSelect. INBOX: ERR_NOPERM. */
+/* The messages go; with children the name stays as \NoSelect, and goes with the last of them.
+   INBOX: ERR_NOPERM; a \NoSelect with children: ERR_CONFLICT. */
 int collection_delete(struct txn *t, uint64_t id, struct err *e);
 
 /* Children move along. Renaming INBOX moves its messages to a new mailbox and leaves INBOX empty

@@ -63,6 +63,7 @@ int entry_store_flags(struct txn *t, uint64_t collection, uint64_t person,
    ERR_LIMIT over imap.copy_max, ERR_QUOTA never (an item counts once). */
 int entry_copy(struct txn *t, uint64_t from, const struct uidset *uids, uint64_t to,
                struct uidset *copied, uint32_t *ret_first, struct err *e);
+/* uids == NULL: all, however many. */
 int entry_move(struct txn *t, uint64_t from, const struct uidset *uids, uint64_t to,
                struct uidset *moved, uint32_t *ret_first, struct err *e);
 

@@ -48,3 +48,4 @@ int outbox_remove(unsigned shard, uint64_t id, struct err *e);
 
 /* Called (on any thread) after a commit that added to the outbox. */
 void outbox_on_added(void (*fn)(unsigned shard));
+void outbox_added(unsigned shard); /* the writer's */

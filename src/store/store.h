@@ -47,8 +47,8 @@ int store_write(uint64_t account, int (*fn)(struct txn *t, void *arg, struct err
    Trash, Archive. Creating one that is there does nothing. Any write to an account without a row
    creates it. */
 int account_create(struct txn *t, struct err *e);
-int account_delete(struct txn *t,
-                   struct err *e); /* everything, in slices; call until it returns 0 */
+/* Everything, in slices: 1 when there is more to do in another job, 0 when all is gone, -1. */
+int account_delete(struct txn *t, struct err *e);
 
 struct account_usage {
     int64_t bytes;    /* sum of the sizes of items with entries, each item once */

@@ -1,0 +1,274 @@
+/* blob.c - staging content, committing it inside a write job, and who needs it. Content is stored
+   once per shard; whether it is there is decided in the writer, by the unique hash. */
+#include "store/blob.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "store/shard.h"
+
+static struct blob_staged *staged_new(uint64_t size, struct err *e)
+{
+    if (size > (uint64_t)RECORD_FRAMES_MAX * FRAME_SIZE) {
+        err_set(e, ERR_LIMIT, "content of %llu bytes is too large", (unsigned long long)size);
+        return NULL;
+    }
+    struct blob_staged *s = calloc(1, sizeof *s);
+    BUG_IF(!s);
+    s->refs = 1;
+    if (frames_begin(&s->frames, size + 1, e)) {
+        blob_staged_unref(s);
+        return NULL;
+    }
+    return s;
+}
+
+int blob_stage(struct slice content, struct blob_staged **ret, struct err *e)
+{
+    struct blob_staged *s = staged_new(content.n, e);
+    if (!s)
+        return -1;
+    if (frames_feed(&s->frames, content, e) || frames_end(&s->frames, e)) {
+        blob_staged_unref(s);
+        return -1;
+    }
+    *ret = s;
+    return 0;
+}
+
+int blob_stage_fd(int fd, uint64_t size, struct blob_staged **ret, struct err *e)
+{
+    struct blob_staged *s = staged_new(size, e);
+    if (!s)
+        return -1;
+    char part[FRAME_SIZE];
+    int rc = 0;
+    for (uint64_t at = 0; at < size && rc == 0;) {
+        size_t want = size - at < sizeof part ? (size_t)(size - at) : sizeof part;
+        ptrdiff_t n = fd_pread_full(fd, part, want, (int64_t)at);
+        if (n < 0)
+            rc = err_errno(e, ERR_IO, "reading spooled content");
+        else if ((size_t)n < want)
+            rc = err_set(e, ERR_IO, "spooled content is shorter than was said");
+        else
+            rc = frames_feed(&s->frames, slice_of(part, want), e);
+        at += want;
+    }
+    if (rc == 0)
+        rc = frames_end(&s->frames, e);
+    if (rc) {
+        blob_staged_unref(s);
+        return -1;
+    }
+    *ret = s;
+    return 0;
+}
+
+struct blob_staged *blob_staged_ref(struct blob_staged *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+void blob_staged_unref(struct blob_staged *s)
+{
+    if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    frames_done(&s->frames);
+    free(s);
+}
+
+const unsigned char *blob_staged_hash(const struct blob_staged *s)
+{
+    return s->frames.hash;
+}
+
+uint64_t blob_staged_size(const struct blob_staged *s)
+{
+    return s->frames.size;
+}
+
+/* --- in a write job ------------------------------------------------------------------------- */
+
+DB_STMT(blob_put, "INSERT INTO blob (hash, pack, at, size, stored, dead_since) "
+                  "VALUES ($1, $2, $3, $4, $5, 0) ON CONFLICT DO NOTHING RETURNING id");
+DB_STMT(blob_by_hash, "SELECT id, pack, at, size, dead_since FROM blob WHERE hash = $1");
+DB_STMT(blob_revive, "UPDATE blob SET dead_since = 0 WHERE id = $1");
+DB_STMT(blob_ref_put, "INSERT INTO blob_ref (blob, kind, account, id) VALUES ($1, $2, $3, $4) "
+                      "ON CONFLICT DO NOTHING");
+DB_STMT(blob_ref_drop,
+        "DELETE FROM blob_ref WHERE blob = $1 AND kind = $2 AND account = $3 AND id = $4");
+DB_STMT(blob_bury, "UPDATE blob SET dead_since = $2 WHERE id = $1 AND NOT EXISTS "
+                   "(SELECT 1 FROM blob_ref r WHERE r.blob = blob.id)");
+
+/* 1 found, 0 not, -1 */
+static int by_hash(struct db *db, unsigned shard, const unsigned char *hash, struct blob_ref *ret,
+                   bool *ret_dead, struct err *e)
+{
+    struct db_query *q = db_query(db, &stmt_blob_by_hash);
+    db_bind_blob(q, 1, slice_of(hash, BLOB_HASH));
+    int rc = db_next(q, e);
+    if (rc > 0) {
+        *ret = (struct blob_ref){.id = (uint64_t)db_i64(q, 0),
+                                 .shard = shard,
+                                 .pack = (uint64_t)db_i64(q, 1),
+                                 .at = (uint64_t)db_i64(q, 2),
+                                 .size = (uint64_t)db_i64(q, 3)};
+        memcpy(ret->hash, hash, BLOB_HASH);
+        *ret_dead = db_i64(q, 4) != 0;
+    }
+    db_end(q);
+    return rc;
+}
+
+int blob_commit(struct txn *t, struct blob_staged *s, struct blob_ref *ret, struct err *e)
+{
+    BUG_IF(!t->write);
+    struct shard *sh = t->shard;
+    struct blob_ref r = {
+        .shard = sh->id, .pack = sh->pack.id, .at = sh->pack.next, .size = s->frames.size};
+    memcpy(r.hash, s->frames.hash, BLOB_HASH);
+    int64_t id = 0;
+    int rc = db_get_i64(t->db, &stmt_blob_put, &id, e, "biiii", slice_of(r.hash, BLOB_HASH),
+                        (int64_t)r.pack, (int64_t)r.at, (int64_t)r.size,
+                        (int64_t)record_length(&s->frames));
+    if (rc < 0)
+        return -1;
+    if (rc > 0) {
+        struct record_origin o = {.account = t->account, .made_at = clock_now_ms()};
+        r.id = (uint64_t)id;
+        writer_append(sh, s, &o, &r.pack, &r.at);
+        *ret = r;
+        return 0;
+    }
+    bool dead = false;
+    rc = by_hash(t->db, sh->id, s->frames.hash, &r, &dead, e);
+    if (rc <= 0)
+        return rc < 0 ? -1 : err_set(e, ERR_BUG, "a blob is there and is not");
+    if (dead && db_run(t->db, &stmt_blob_revive, e, "i", (int64_t)r.id))
+        return -1;
+    *ret = r;
+    return 0;
+}
+
+int blob_own(struct txn *t, uint64_t blob, int kind, uint64_t account, uint64_t id, struct err *e)
+{
+    return db_run(t->db, &stmt_blob_ref_put, e, "iiii", (int64_t)blob, (int64_t)kind,
+                  (int64_t)account, (int64_t)id);
+}
+
+int blob_disown(struct txn *t, uint64_t blob, int kind, uint64_t account, uint64_t id,
+                struct err *e)
+{
+    if (db_run(t->db, &stmt_blob_ref_drop, e, "iiii", (int64_t)blob, (int64_t)kind,
+               (int64_t)account, (int64_t)id))
+        return -1;
+    return db_run(t->db, &stmt_blob_bury, e, "ii", (int64_t)blob, clock_now_ms());
+}
+
+/* --- reading -------------------------------------------------------------------------------- */
+
+struct blob {
+    struct shard *shard;
+    struct pack_file *file;
+    struct record record;
+    uint64_t pack;
+    uint32_t cached; /* number of the frame in `frame`; UINT32_MAX: none */
+    char frame[FRAME_SIZE];
+};
+
+static int read_head(struct blob *b, const struct blob_ref *ref, struct err *e)
+{
+    if (record_read(b->file->fd, ref->at, INT64_MAX, &b->record, e))
+        return -1;
+    if (memcmp(b->record.hash, ref->hash, BLOB_HASH) == 0 && b->record.size == ref->size)
+        return 0;
+    record_done(&b->record);
+    return err_set(e, ERR_CORRUPT, "another record stands at %llu", (unsigned long long)ref->at);
+}
+
+static int open_at(struct blob *b, const struct blob_ref *ref, struct err *e)
+{
+    if (packs_pin(&b->shard->packs, ref->pack, &b->file, e))
+        return -1;
+    if (read_head(b, ref, e)) {
+        struct err why = *e;
+        packs_unpin(&b->shard->packs, b->file);
+        return err_set(e, why.code, "shard %u, pack %llu: %s", b->shard->id,
+                       (unsigned long long)ref->pack, why.text);
+    }
+    b->pack = ref->pack;
+    return 0;
+}
+
+/* Compaction moved it since the snapshot: where is it now? */
+static int find_again(struct blob *b, struct blob_ref *ref, struct err *e)
+{
+    struct txn *t;
+    bool dead;
+    if (txn_read_shard(b->shard, &t, e))
+        return -1;
+    int rc = by_hash(t->db, b->shard->id, ref->hash, ref, &dead, e);
+    txn_end(t);
+    return rc > 0 ? 0 : rc < 0 ? -1 : err_set(e, ERR_NOTFOUND, "the blob is gone");
+}
+
+int blob_open(const struct blob_ref *ref, struct blob **ret, struct err *e)
+{
+    struct blob *b = malloc(sizeof *b); /* the frame need not be zeroed */
+    BUG_IF(!b);
+    struct err why = {0};
+    b->shard = shard_at((unsigned)ref->shard);
+    b->file = NULL;
+    b->cached = UINT32_MAX;
+    int rc = open_at(b, ref, &why);
+    if (rc && why.code == ERR_NOTFOUND) {
+        struct blob_ref now = *ref;
+        rc = find_again(b, &now, &why) || open_at(b, &now, &why) ? -1 : 0;
+    }
+    if (rc) {
+        free(b);
+        return err_set(e, why.code, "%s", why.text);
+    }
+    *ret = b;
+    return 0;
+}
+
+int blob_read(struct blob *b, uint64_t from, uint64_t n, struct buf *out, struct err *e)
+{
+    if (from >= b->record.size)
+        return 0;
+    if (n > b->record.size - from)
+        n = b->record.size - from;
+    while (n) {
+        uint32_t i = (uint32_t)(from / FRAME_SIZE);
+        size_t in = (size_t)(from % FRAME_SIZE);
+        struct err why = {0};
+        if (b->cached != i) {
+            b->cached = UINT32_MAX;
+            if (record_frame(b->file->fd, &b->record, i, b->frame, &why))
+                return err_set(e, why.code, "shard %u, pack %llu, record at %llu: %s", b->shard->id,
+                               (unsigned long long)b->pack, (unsigned long long)b->record.at,
+                               why.text);
+            b->cached = i;
+        }
+        size_t have = record_frame_size(&b->record, i) - in;
+        size_t take = n < have ? (size_t)n : have;
+        if (buf_add(out, slice_of(b->frame + in, take)))
+            return err_set(e, ERR_LIMIT, "the message does not fit");
+        from += take;
+        n -= take;
+    }
+    return 0;
+}
+
+void blob_close(struct blob *b)
+{
+    if (!b)
+        return;
+    record_done(&b->record);
+    packs_unpin(&b->shard->packs, b->file);
+    free(b);
+}

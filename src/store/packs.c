@@ -1,0 +1,118 @@
+/* packs.c - descriptors of pack files, shared by all readers of a shard. */
+#include "store/packs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "store/pack.h"
+
+void packs_init(struct packs *p, unsigned shard, const char *dir)
+{
+    *p = (struct packs){.shard = shard};
+    pthread_mutex_init(&p->lock, NULL);
+    for (size_t i = 0; i < PACKS_BUCKETS; i++)
+        list_init(&p->bucket[i]);
+    snprintf(p->dir, sizeof p->dir, "%s", dir);
+}
+
+static void drop(struct packs *p, struct pack_file *f)
+{
+    list_remove(&f->link);
+    close(f->fd);
+    free(f);
+    p->open--;
+}
+
+void packs_done(struct packs *p)
+{
+    for (size_t i = 0; i < PACKS_BUCKETS; i++)
+        list_each_safe(l, &p->bucket[i])
+        {
+            struct pack_file *f = list_entry(l, struct pack_file, link);
+            BUG_IF(f->pins);
+            drop(p, f);
+        }
+    pthread_mutex_destroy(&p->lock);
+}
+
+static struct pack_file *find(struct packs *p, uint64_t id)
+{
+    list_each(l, &p->bucket[id % PACKS_BUCKETS])
+    {
+        struct pack_file *f = list_entry(l, struct pack_file, link);
+        if (f->id == id)
+            return f;
+    }
+    return NULL;
+}
+
+/* Closes the file that nobody has used for the longest time. */
+static void make_room(struct packs *p)
+{
+    struct pack_file *oldest = NULL;
+    if (p->open < PACKS_OPEN_MAX)
+        return;
+    for (size_t i = 0; i < PACKS_BUCKETS; i++)
+        list_each(l, &p->bucket[i])
+        {
+            struct pack_file *f = list_entry(l, struct pack_file, link);
+            if (!f->pins && !f->retired && (!oldest || f->used < oldest->used))
+                oldest = f;
+        }
+    if (oldest)
+        drop(p, oldest);
+}
+
+int packs_pin(struct packs *p, uint64_t id, struct pack_file **ret, struct err *e)
+{
+    pthread_mutex_lock(&p->lock);
+    struct pack_file *f = find(p, id);
+    if (!f) {
+        int fd;
+        make_room(p);
+        if (pack_open(p->dir, p->shard, id, false, &fd, e)) {
+            pthread_mutex_unlock(&p->lock);
+            return -1;
+        }
+        f = calloc(1, sizeof *f);
+        BUG_IF(!f);
+        f->id = id;
+        f->fd = fd;
+        list_push(&p->bucket[id % PACKS_BUCKETS], &f->link);
+        p->open++;
+    }
+    f->pins++;
+    f->used = ++p->tick;
+    pthread_mutex_unlock(&p->lock);
+    *ret = f;
+    return 0;
+}
+
+void packs_unpin(struct packs *p, struct pack_file *f)
+{
+    pthread_mutex_lock(&p->lock);
+    BUG_IF(!f->pins);
+    if (--f->pins == 0 && f->retired)
+        drop(p, f);
+    pthread_mutex_unlock(&p->lock);
+}
+
+bool packs_retire(struct packs *p, uint64_t id)
+{
+    char path[4096];
+    pthread_mutex_lock(&p->lock);
+    struct pack_file *f = find(p, id);
+    if (f)
+        f->retired = true;
+    bool busy = f && f->pins;
+    if (f && !busy)
+        drop(p, f);
+    if (!busy) {
+        pack_path(path, sizeof path, p->dir, id);
+        busy = unlink(path) != 0 && errno != ENOENT;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return !busy;
+}

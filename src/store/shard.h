@@ -1,0 +1,130 @@
+/* shard.h - the inside of store/: shards, transactions, and the writer's open pack. Nothing above
+   store/ includes it.
+
+   A shard has one writer thread (writer.c), which owns `db` and the open pack; readers have
+   connections of their own out of a pool (store.c); a checkpointer moves the write-ahead log into
+   the database (checkpoint.c). */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "db/db.h"
+#include "store/blob.h"
+#include "store/frame.h"
+#include "store/pack.h"
+#include "store/packs.h"
+#include "store/store.h"
+
+struct reader {
+    struct reader *next;
+    struct db *db;
+};
+
+struct blob_staged {
+    _Atomic unsigned refs;
+    struct frames frames;
+};
+
+/* A record that the running batch will append. */
+struct pending {
+    struct blob_staged *staged;
+    struct record_origin origin;
+};
+
+/* The writer's open pack. Only the writer thread looks at it. */
+struct pack_writer {
+    uint64_t id;
+    int fd;             /* -1: a new pack must begin first */
+    uint64_t committed; /* the file is true up to here */
+    uint64_t next;      /* where the next pending record goes */
+    struct pending *pending;
+    size_t n, cap;
+};
+
+struct shard {
+    unsigned id;
+    char db_path[512];
+    struct db *db; /* NULL: to be opened again */
+    struct pack_writer pack;
+    struct packs packs;
+
+    pthread_t writer, checkpointer;
+    bool running, checkpointing;
+    pthread_mutex_t lock; /* queue, stop */
+    pthread_cond_t wake, wake_checkpointer;
+    struct job *head, **tail;
+    bool stop, stop_checkpointer;
+    _Atomic uint64_t commits;
+
+    pthread_mutex_t readers_lock;
+    struct reader *idle;
+};
+
+struct account_row {
+    uint64_t modseq, floor, next_item, next_collection, keywords;
+    uint32_t uidvalidity;
+    int64_t bytes, messages, quota;
+};
+
+struct txn_notice {
+    uint64_t collection;
+    unsigned kinds;
+};
+
+struct txn {
+    struct shard *shard;
+    struct db *db;
+    struct reader *reader; /* read only */
+    uint64_t account;
+    bool write;
+    bool loaded, dirty; /* the account's row; dirty: has to be written back */
+    struct account_row row;
+    uint64_t seq;   /* next row of the change log of this job */
+    bool outbox;    /* something was put into it */
+    struct err err; /* of calls that cannot tell; rolls the job back */
+    struct txn_notice *notices;
+    size_t notices_n, notices_cap;
+};
+
+unsigned store_count(void);
+bool store_is_open(void);
+struct shard *shard_at(unsigned i);
+struct shard *shard_of(uint64_t account);
+const char *store_dir(void);
+int shard_open_db(struct shard *s, struct err *e);
+
+/* A read snapshot of the shard itself (account: its number). */
+int txn_read_shard(struct shard *s, struct txn **ret, struct err *e);
+/* store_write for the shard itself: t->account is the shard's number and must not be used. */
+int shard_write(struct shard *s, int (*fn)(struct txn *t, void *arg, struct err *e), void *arg,
+                struct err *e);
+
+/* --- writer.c ------------------------------------------------------------------------------- */
+int writer_start(struct shard *s, struct err *e);
+void writer_stop(struct shard *s);
+void writer_submit(struct job *job);
+/* Where a record of this length will stand; appended when the batch commits. */
+void writer_append(struct shard *s, struct blob_staged *staged, const struct record_origin *o,
+                   uint64_t *ret_pack, uint64_t *ret_at);
+/* fdatasync; tests put a failing one here. */
+extern int (*writer_sync)(int fd);
+
+/* --- checkpoint.c --------------------------------------------------------------------------- */
+int checkpointer_start(struct shard *s, struct err *e);
+void checkpointer_stop(struct shard *s);
+
+/* --- account.c ------------------------------------------------------------------------------ */
+/* The account's row, made when there is none; gives the job its number. Write transactions. */
+int account_load(struct txn *t, struct err *e);
+/* Writes the row back; the writer calls it at the end of each job. */
+int account_flush(struct txn *t, struct err *e);
+int account_read(struct txn *t, struct account_row *ret, struct err *e); /* zeros: no such row */
+void account_usage_known(uint64_t account, int64_t bytes, int64_t quota);
+void account_usage_forget(void);
+
+/* --- blob.c --------------------------------------------------------------------------------- */
+/* Rows of blob_ref: who needs a blob. The last one going marks it dead. */
+int blob_own(struct txn *t, uint64_t blob, int kind, uint64_t account, uint64_t id, struct err *e);
+int blob_disown(struct txn *t, uint64_t blob, int kind, uint64_t account, uint64_t id,
+                struct err *e);

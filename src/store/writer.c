@@ -1,0 +1,349 @@
+/* writer.c - the one thread that writes a shard. It takes every job that waits, runs each in a
+   savepoint of one transaction, appends the new records to the open pack, syncs the pack, commits,
+   and then tells the jobs. So the number of syncs does not grow with the number of messages, and a
+   reply never comes before its bytes are on the disk.
+
+   After a failed write, sync or commit nothing is tried again on the same descriptor: the batch
+   gets a temporary error, the pack is sealed at what was committed, the database is opened anew,
+   and the next batch begins a new pack. */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/metric.h"
+#include "base/setting.h"
+#include "io/job.h"
+#include "store/notice.h"
+#include "store/outbox.h"
+#include "store/schema.h"
+#include "store/shard.h"
+
+SETTING(store, pack_max, SIZE, 512 * MiB, 1 * MiB, 64 * GiB,
+        "A pack file that is larger is closed and a new one begins.");
+SETTING(store, batch_max, INT, 256, 1, 10000,
+        "Most jobs that one commit of a shard carries. More wait for the next.");
+
+METRIC_COUNTER(store_commits_total, "Commits of the shards' writers");
+METRIC_COUNTER(store_jobs_total, "Write jobs in those commits");
+METRIC_COUNTER(store_batch_failures_total, "Commits that failed");
+METRIC_COUNTER(store_written_bytes_total, "Bytes appended to pack files");
+METRIC_HISTOGRAM(store_commit_seconds, "Time from the begin of a batch to its commit");
+METRIC_HISTOGRAM(store_queue_seconds, "Time that write jobs waited for the writer");
+
+DB_STMT(pack_last, "SELECT COALESCE(MAX(id), 0) FROM pack");
+DB_STMT(pack_seal_all, "UPDATE pack SET state = 1 WHERE state = 0");
+DB_STMT(pack_begin, "INSERT INTO pack (id, state, committed, dead, created_at) "
+                    "VALUES ($1, 0, $2, 0, $3)");
+DB_STMT(pack_grow, "UPDATE pack SET committed = $2 WHERE id = $1");
+
+int (*writer_sync)(int fd) = fdatasync;
+
+/* --- the open pack -------------------------------------------------------------------------- */
+
+static void pack_close(struct pack_writer *p)
+{
+    if (p->fd >= 0)
+        close(p->fd);
+    p->fd = -1;
+}
+
+static int pack_row(struct shard *s, uint64_t *ret_id, struct err *e)
+{
+    int64_t last = 0;
+    if (db_run(s->db, &stmt_pack_seal_all, e, "") ||
+        db_get_i64(s->db, &stmt_pack_last, &last, e, "") < 0)
+        return -1;
+    *ret_id = (uint64_t)last + 1;
+    return db_run(s->db, &stmt_pack_begin, e, "iii", last + 1, (int64_t)PACK_HEAD, clock_now_ms());
+}
+
+/* The file first, durable with its name, then its row, in a transaction of its own. */
+static int pack_begin(struct shard *s, struct err *e)
+{
+    struct pack_writer *p = &s->pack;
+    if (db_begin(s->db, DB_WRITE, e))
+        return -1;
+    uint64_t id;
+    int fd = -1;
+    int rc = pack_row(s, &id, e);
+    if (rc == 0)
+        rc = pack_create(s->packs.dir, s->id, id, &fd, e);
+    if (rc == 0 && writer_sync(fd))
+        rc = err_errno(e, ERR_IO, "syncing a new pack");
+    if (rc == 0)
+        rc = dir_sync(s->packs.dir, e);
+    if (rc == 0)
+        rc = db_commit(s->db, e);
+    if (rc) {
+        db_rollback(s->db);
+        fd_closep(&fd);
+        return -1;
+    }
+    p->fd = fd;
+    p->id = id;
+    p->committed = p->next = PACK_HEAD;
+    return 0;
+}
+
+void writer_append(struct shard *s, struct blob_staged *staged, const struct record_origin *o,
+                   uint64_t *ret_pack, uint64_t *ret_at)
+{
+    struct pack_writer *p = &s->pack;
+    if (p->n == p->cap) {
+        p->cap = p->cap ? p->cap * 2 : 64;
+        p->pending = reallocarray(p->pending, p->cap, sizeof *p->pending);
+        BUG_IF(!p->pending);
+    }
+    p->pending[p->n++] = (struct pending){blob_staged_ref(staged), *o};
+    *ret_pack = p->id;
+    *ret_at = p->next;
+    p->next += record_length(&staged->frames);
+}
+
+/* What was to be appended after the first n records is not. */
+static void pending_cut(struct pack_writer *p, size_t n)
+{
+    while (p->n > n) {
+        struct pending *last = &p->pending[--p->n];
+        p->next -= record_length(&last->staged->frames);
+        blob_staged_unref(last->staged);
+    }
+}
+
+static int write_vector(int fd, struct iovec *v, size_t n, uint64_t at)
+{
+    while (n) {
+        ssize_t w = pwritev(fd, v, (int)(n < IOV_MAX ? n : IOV_MAX), (off_t)at);
+        if (w < 0 && errno == EINTR)
+            continue;
+        if (w <= 0)
+            return -1;
+        at += (uint64_t)w;
+        for (; n && (size_t)w >= v->iov_len; v++, n--)
+            w -= (ssize_t)v->iov_len;
+        if (w) {
+            v->iov_base = (char *)v->iov_base + w;
+            v->iov_len -= (size_t)w;
+        }
+    }
+    return 0;
+}
+
+static int pending_write(struct shard *s, struct err *e)
+{
+    struct pack_writer *p = &s->pack;
+    if (!p->n)
+        return 0;
+    BUF_SCOPE heads = {0};
+    heads.max = SIZE_MAX / 2;
+    for (size_t i = 0; i < p->n; i++)
+        record_head(&p->pending[i].staged->frames, &p->pending[i].origin, &heads);
+    struct iovec *v = calloc(p->n * 2, sizeof *v);
+    BUG_IF(!v);
+    size_t at = 0, k = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct frames *f = &p->pending[i].staged->frames;
+        size_t n = RECORD_HEAD + RECORD_FRAME * f->n;
+        v[k++] = (struct iovec){heads.p + at, n};
+        if (f->bytes.n)
+            v[k++] = (struct iovec){f->bytes.p, f->bytes.n};
+        at += n;
+    }
+    int rc = write_vector(p->fd, v, k, p->committed);
+    free(v);
+    if (rc)
+        return err_errno(e, ERR_IO, "writing pack %llu", (unsigned long long)p->id);
+    if (writer_sync(p->fd))
+        return err_errno(e, ERR_IO, "syncing pack %llu", (unsigned long long)p->id);
+    return db_run(s->db, &stmt_pack_grow, e, "ii", (int64_t)p->id, (int64_t)p->next);
+}
+
+/* --- a batch -------------------------------------------------------------------------------- */
+
+struct batch_item {
+    struct job *job;
+    enum job_next next;
+    struct txn txn;
+};
+
+/* 0: the job did its work or was rolled back; -1: the transaction cannot go on. */
+static int run_one(struct shard *s, struct batch_item *b, struct err *e)
+{
+    struct job *job = b->job;
+    struct txn *t = &b->txn;
+    *t = (struct txn){.shard = s, .db = s->db, .account = job->account, .write = true};
+    size_t mark = s->pack.n;
+    job->err = (struct err){0};
+    if (db_savepoint(s->db, e))
+        return -1;
+    b->next = job->run(job, t);
+    if (!job->err.code && t->err.code)
+        job->err = t->err;
+    if (!job->err.code)
+        account_flush(t, &job->err);
+    if (!job->err.code)
+        return db_savepoint_release(s->db, e);
+    pending_cut(&s->pack, mark);
+    t->notices_n = 0;
+    t->loaded = t->outbox = false;
+    return db_savepoint_rollback(s->db, e);
+}
+
+static int run_all(struct shard *s, struct batch_item *b, size_t n, struct err *e)
+{
+    if (db_begin(s->db, DB_WRITE, e))
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        if (run_one(s, &b[i], e))
+            return -1;
+    if (pending_write(s, e))
+        return -1;
+    return db_commit(s->db, e);
+}
+
+static void committed(struct shard *s, struct batch_item *b, size_t n)
+{
+    struct pack_writer *p = &s->pack;
+    metric_add(&metric_store_written_bytes_total, 0, (int64_t)(p->next - p->committed));
+    p->committed = p->next;
+    pending_cut(p, 0);
+    p->next = p->committed;
+    if (p->committed >= (uint64_t)setting_get(&set_store_pack_max))
+        pack_close(p);
+    for (size_t i = 0; i < n; i++) {
+        struct txn *t = &b[i].txn;
+        if (t->loaded)
+            account_usage_known(t->account, t->row.bytes, t->row.quota);
+        for (size_t k = 0; k < t->notices_n; k++)
+            notice_publish(&(struct notice){.account = t->account,
+                                            .collection = t->notices[k].collection,
+                                            .modseq = t->row.modseq,
+                                            .kinds = t->notices[k].kinds});
+        if (t->outbox)
+            outbox_added(s->id);
+    }
+    atomic_fetch_add(&s->commits, 1);
+    pthread_mutex_lock(&s->lock);
+    pthread_cond_signal(&s->wake_checkpointer);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void failed(struct shard *s, struct batch_item *b, size_t n, const struct err *why)
+{
+    metric_inc(&metric_store_batch_failures_total);
+    pending_cut(&s->pack, 0);
+    pack_close(&s->pack);
+    if (s->db) {
+        db_rollback(s->db);
+        db_close(s->db);
+        s->db = NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        b[i].next = JOB_DONE;
+        err_set(&b[i].job->err, ERR_IO, "%s", why->text);
+    }
+}
+
+static void batch(struct shard *s, struct batch_item *b, size_t n)
+{
+    struct err e = {0};
+    int64_t start = clock_mono_us();
+    for (size_t i = 0; i < n; i++)
+        metric_observe_us(&metric_store_queue_seconds, start - b[i].job->queued_us);
+    int rc = s->db ? 0 : shard_open_db(s, &e);
+    if (rc == 0 && s->pack.fd < 0)
+        rc = pack_begin(s, &e);
+    if (rc == 0)
+        rc = run_all(s, b, n, &e);
+    if (rc == 0)
+        committed(s, b, n);
+    else
+        failed(s, b, n, &e);
+    metric_inc(&metric_store_commits_total);
+    metric_add(&metric_store_jobs_total, 0, (int64_t)n);
+    metric_observe_us(&metric_store_commit_seconds, clock_mono_us() - start);
+    for (size_t i = 0; i < n; i++) {
+        free(b[i].txn.notices);
+        job_finish(b[i].job, b[i].next);
+    }
+}
+
+static void *writer_main(void *arg)
+{
+    struct shard *s = arg;
+    size_t max = (size_t)setting_get(&set_store_batch_max);
+    struct batch_item *b = calloc(max, sizeof *b);
+    BUG_IF(!b);
+    for (;;) {
+        size_t n = 0;
+        pthread_mutex_lock(&s->lock);
+        while (!s->head && !s->stop)
+            pthread_cond_wait(&s->wake, &s->lock);
+        while (s->head && n < max) {
+            struct job *job = s->head;
+            s->head = job->queued_next;
+            b[n++] = (struct batch_item){.job = job, .next = JOB_DONE};
+        }
+        if (!s->head)
+            s->tail = &s->head;
+        bool end = s->stop && n == 0;
+        pthread_mutex_unlock(&s->lock);
+        if (end)
+            break;
+        batch(s, b, n);
+    }
+    free(b);
+    return NULL;
+}
+
+void writer_submit(struct job *job)
+{
+    struct shard *s = shard_of(job->account);
+    job->queued_next = NULL;
+    job->queued_us = clock_mono_us();
+    pthread_mutex_lock(&s->lock);
+    *s->tail = job;
+    s->tail = &job->queued_next;
+    pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->lock);
+}
+
+int writer_start(struct shard *s, struct err *e)
+{
+    sigset_t all, before;
+    s->tail = &s->head;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->wake, NULL);
+    pthread_cond_init(&s->wake_checkpointer, NULL);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&s->writer, NULL, writer_main, s);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc)
+        return err_set(e, ERR_IO, "a thread for shard %u: %s", s->id, strerror(rc));
+    s->running = true;
+    return 0;
+}
+
+void writer_stop(struct shard *s)
+{
+    if (!s->running)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->stop = true;
+    pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->writer, NULL);
+    s->running = false;
+    pack_close(&s->pack);
+    free(s->pack.pending);
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->wake);
+    pthread_cond_destroy(&s->wake_checkpointer);
+}
