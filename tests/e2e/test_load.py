@@ -1,0 +1,146 @@
+"""The load generator counts only what is acknowledged, and notices what is not whole: it runs here
+against small servers that lie."""
+import json
+import os
+import pathlib
+import re
+import socketserver
+import subprocess
+import threading
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def load():
+    for folder in (os.environ.get("CARBONADO_BUILD", "build"), "build-check", "build-release"):
+        path = ROOT / folder / "bench/carbonado-load"
+        if path.exists():
+            return path
+    pytest.skip("carbonado-load is not built")
+
+
+class Fake(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, talk):
+        outer = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            disable_nagle_algorithm = True
+
+            def handle(self):
+                talk(outer, self.rfile, self.wfile)
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.messages = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+def run(load, server, tmp_path, *args):
+    """(exit status, result)"""
+    out = tmp_path / "out.json"
+    out.unlink(missing_ok=True)
+    done = subprocess.run([load, *args, "--host", "127.0.0.1", "--port", str(server.server_address[1]), "--json", out],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    return done.returncode, json.loads(out.read_text()) if out.exists() else done.stdout
+
+
+def lmtp(refuse=()):
+    def talk(server, r, w):
+        w.write(b"220 hi\r\n")
+        n = 0
+        while line := r.readline():
+            verb = line[:4].upper()
+            if verb == b"DATA":
+                w.write(b"354 go\r\n")
+                text = b""
+                while (line := r.readline()) != b".\r\n":
+                    text += line[1:] if line.startswith(b".") else line
+                n += 1
+                if n in refuse:
+                    w.write(b"451 4.3.0 no\r\n")
+                else:
+                    server.messages.append(text)
+                    w.write(b"250 ok\r\n")
+            elif verb == b"LHLO":
+                w.write(b"250-hi\r\n250 PIPELINING\r\n")
+            else:
+                w.write(b"250 ok\r\n" if verb != b"QUIT" else b"221 bye\r\n")
+    return talk
+
+
+def pop3(messages):
+    def talk(_server, r, w):
+        w.write(b"+OK\r\n")
+        while line := r.readline():
+            if line.startswith(b"STAT"):
+                w.write(b"+OK %d 1\r\n" % len(messages))
+            elif line.startswith(b"RETR"):
+                text = messages[int(line.split()[1]) - 1]
+                w.write(b"+OK\r\n" + re.sub(rb"(?m)^\.", b"..", text) + b".\r\n")
+            else:
+                w.write(b"+OK\r\n")
+    return talk
+
+
+def test_messages_differ_and_are_counted(load, tmp_path):
+    with Fake(lmtp()) as server:
+        status, row = run(load, server, tmp_path, "lmtp", "--count", "300", "--conns", "3", "--users", "5")
+        assert status == 0 and row["ops"] == 300 == len(set(server.messages))
+        sizes = sorted(map(len, server.messages))
+        assert sizes[0] >= 1500 and sizes[-1] <= 300_000
+        assert 5_000 < sizes[150] < 15_000
+        assert all(m.endswith(b"\r\n") and not re.search(rb"\r(?!\n)|(?<!\r)\n", m) for m in server.messages)
+        first = list(server.messages)
+    with Fake(lmtp()) as server:
+        run(load, server, tmp_path, "lmtp", "--count", "300")
+        assert set(server.messages) == set(first), "the same seed gives other messages"
+
+
+def test_a_refusal_is_an_error_and_does_not_count(load, tmp_path):
+    with Fake(lmtp(refuse={5})) as server:
+        status, row = run(load, server, tmp_path, "lmtp", "--count", "10")
+        assert status == 1 and row["ops"] == 4 and row["errors"] == 1
+
+
+def test_damaged_messages_are_noticed(load, tmp_path):
+    with Fake(lmtp()) as server:
+        run(load, server, tmp_path, "lmtp", "--count", "5")
+        messages = list(server.messages)
+    trace = b"Return-Path: <a@b>\r\nReceived: by here\r\n"
+    with Fake(pop3([trace + m for m in messages])) as server:
+        status, row = run(load, server, tmp_path, "pop3", "--count", "10")
+        assert status == 0 and row["ops"] == 10
+    for damage in (lambda m: m[:-3] + b"\r\n", lambda m: m + b"\r\n",
+                   lambda m: m[:1500] + bytes([m[1500] ^ 1]) + m[1501:]):
+        with Fake(pop3([*messages[:2], damage(messages[2]), *messages[3:]])) as server:
+            status, row = run(load, server, tmp_path, "pop3", "--count", "10")
+            assert status == 1 and row["ops"] == 2
+
+
+def imap(exists, answered):
+    def talk(_server, r, w):
+        w.write(b"* OK hi\r\n")
+        while line := r.readline():
+            tag, _, rest = line.partition(b" ")
+            if rest.startswith(b"SELECT"):
+                w.write(b"* %d EXISTS\r\n" % exists)
+            elif rest.startswith(b"FETCH"):
+                for n in range(answered):
+                    w.write(b"* %d FETCH (UID %d FLAGS () INTERNALDATE \"x\" RFC822.SIZE 1 "
+                            b"ENVELOPE ({3}\r\nabc) BODYSTRUCTURE (\"text\"))\r\n" % (n + 1, n + 1))
+            w.write(tag + b" OK\r\n")
+    return talk
+
+
+def test_missing_answers_are_noticed(load, tmp_path):
+    with Fake(imap(5, 5)) as server:
+        status, row = run(load, server, tmp_path, "meta", "--count", "3")
+        assert status == 0 and row["items"] == 15
+    with Fake(imap(5, 4)) as server:
+        status, row = run(load, server, tmp_path, "meta", "--count", "3")
+        assert status == 1 and row["ops"] == 0
