@@ -73,7 +73,7 @@ static void judge_room(struct sheet *s, const struct facts *f, const bool *roles
         memory += needs[i].memory;
         disk += needs[i].disk;
     }
-    judge_amount(s, "memory", f->memory, memory, SNONE);
+    judge_amount(s, "memory", f->memory, memory, S(""));
     judge_amount(s, "disk", f->disk_free, disk, f->disk_path);
     if (f->disk_bad)
         add(s, PREFLIGHT_ADVICE, "file system",
