@@ -66,14 +66,15 @@ static void mail_exchangers(void **state)
     assert_int_equal(e.code, ERR_NOTFOUND);
     assert_int_equal(dns_mx(S("busy.example.org"), &a, &mx, &n, &null_mx, &e), -1);
     assert_int_equal(e.code, ERR_BUSY);
-    static const char *const bad[] = {"",
-                                      ".",
-                                      "a..b",
-                                      ".a",
-                                      "a b",
-                                      "caf\xc3\xa9.example",
-                                      "a.0123456789012345678901234567890123456789012345678901234567"
-                                      "8901234567890.b"};
+    static const char *const bad[] = {
+        "",
+        ".",
+        "a..b",
+        ".a",
+        "a b",
+        "caf\xc3\xa9.example",
+        ("a.0123456789012345678901234567890123456789012345678901234567"
+         "8901234567890.b")};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         assert_int_equal(dns_mx(slice_str(bad[i]), &a, &mx, &n, &null_mx, &e), -1);
         assert_int_equal(e.code, ERR_SYNTAX);
