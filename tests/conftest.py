@@ -8,6 +8,22 @@ import pytest
 TOP = pathlib.Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser):
+    parser.addoption("--deep", action="store_true", help="the long form of tests that have one")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "deep: takes minutes; runs with --deep only")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--deep") or os.environ.get("CARBONADO_DEEP"):
+        return
+    for item in items:
+        if "deep" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="deep: run with --deep"))
+
+
 def build_dir():
     return pathlib.Path(os.environ.get("CARBONADO_BUILD", TOP / "build"))
 

@@ -1,7 +1,6 @@
 """Fixtures of the whole-path tests: a `server` for the tests of one file, and a `user` of it that no
 other test has."""
 import itertools
-import os
 
 import pytest
 
@@ -9,22 +8,6 @@ import serving
 import wire
 
 USERS = 60  # the first 12 are for those that tests name
-
-
-def pytest_addoption(parser):
-    parser.addoption("--deep", action="store_true", help="the long form of tests that have one")
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "deep: takes minutes; runs with --deep only")
-
-
-def pytest_collection_modifyitems(config, items):
-    if config.getoption("--deep") or os.environ.get("CARBONADO_DEEP"):
-        return
-    for item in items:
-        if "deep" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="deep: run with --deep"))
 
 
 @pytest.fixture(scope="module")
