@@ -2,6 +2,8 @@
    from trusted addresses on proxy listeners only, counted for the client's address. */
 #include "io/testing_lines.h"
 
+#include <sys/resource.h>
+
 #include "io/peers.h"
 
 static struct sockaddr_in6 v6;
@@ -178,6 +180,31 @@ static void the_total_has_a_limit(void **state)
     test_set("io.connections_max", "120000");
 }
 
+/* Bug class 15: without descriptors one connection is dropped, accepting pauses and goes on. */
+static void out_of_descriptors(void **state)
+{
+    (void)state;
+    struct rlimit before, none;
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(plain_port)};
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd[2];
+    for (int i = 0; i < 2; i++)
+        fd[i] = socket(AF_INET, SOCK_STREAM, 0);
+    int lowest = dup(0);
+    close(lowest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = (rlim_t)lowest;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(connect(fd[0], (struct sockaddr *)&a, sizeof(a)), 0);
+    test_expect_end(fd[0]);
+    assert_int_equal(connect(fd[1], (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    test_expect(fd[1], S("hello\r\n"));
+    close(fd[0]);
+    close(fd[1]);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -185,7 +212,7 @@ int main(void)
         cmocka_unit_test(networks),      cmocka_unit_test(counting),
         T(the_header_gives_the_address), T(without_a_good_header_nothing_is_said),
         T(nobody_else_is_believed),      T(the_limit_counts_the_client),
-        T(the_total_has_a_limit),
+        T(the_total_has_a_limit),        T(out_of_descriptors),
     };
     return RUN_TESTS(tests);
 }
