@@ -37,8 +37,7 @@ struct mail_accept {
     struct trace trace;
     struct slice from; /* empty: <> */
     struct slice envid;
-    unsigned ret_full;
-    bool smtputf8, eight_bit;
+    bool ret_full, smtputf8, eight_bit;
     struct slice received; /* the Received line of this hop */
     uint64_t sender;       /* account that submits; 0: nobody */
     struct spool body;     /* flushed; taken over */

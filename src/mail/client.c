@@ -92,11 +92,16 @@ static unsigned reply_class(const struct client *c)
 }
 
 /* --- outcomes ------------------------------------------------------------------------------- */
+/* The reply as it goes into logs, notifications and the row: one line without controls. */
 static struct slice one_line(struct client *c)
 {
     struct slice text = arena_printf(c->m->arena, "%u %.*s", c->reply.code,
                                      SARG(slice_sub(buf_slice(&c->reply.text), 0, 500)));
-    return text.p ? text : S("");
+    char *p = (char *)(uintptr_t)text.p;
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)p[i] < 32 || p[i] == 127)
+            p[i] = ' ';
+    return p ? text : S("");
 }
 
 static void set_result(struct mail_client_rcpt *r, enum mail_result result, const char *status,
@@ -258,7 +263,7 @@ static void write_mail(struct client *c, struct buf *out)
         buf_add(out, S(" SMTPUTF8"));
     if (c->caps.bits & SMTP_CAP_DSN) { /* RFC 3461 5.2.1 */
         if (m->ret_full)
-            buf_adds(out, m->ret_full == SMTP_RET_FULL ? " RET=FULL" : " RET=HDRS");
+            buf_add(out, S(" RET=FULL"));
         if (m->envid.n) {
             buf_add(out, S(" ENVID="));
             xtext_encode(m->envid, out);

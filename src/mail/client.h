@@ -24,8 +24,7 @@ struct mail_client_rcpt {
 struct mail_client_message {
     struct arena *arena;
     struct slice from, envid, trace;
-    unsigned ret_full; /* enum smtp_ret */
-    bool eight_bit, smtputf8;
+    bool ret_full, eight_bit, smtputf8;
     uint64_t size;
     struct mail_client_rcpt *rcpt;
     size_t n;

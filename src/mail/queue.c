@@ -23,16 +23,8 @@ SETTING(mail, queue_lifetime, TIME, 5 * DAY, MIN, 30 * DAY,
         "How long delivery is tried before the message goes back. RFC 5321 4.5.4.1: 4 to 5 days.");
 SETTING(mail, queue_active, INT, 1000, 10, 100000, "Deliveries held in memory at once.");
 SETTING(mail, queue_per_domain, INT, 5, 1, 1000, "Deliveries to one domain at once.");
-struct setting set_mail_queue_threads = {.group = "mail",
-                                         .name = "queue_threads",
-                                         .type = SETTING_INT,
-                                         .def = 10,
-                                         .min = 1,
-                                         .max = 500,
-                                         .text = "Threads that deliver from the queue.",
-                                         .at_start = true,
-                                         .number = 10};
-SETTING_REGISTER(mail, queue_threads);
+SETTING(mail, queue_threads, INT, 10, 1, 500, "Threads that deliver from the queue.");
+SETTING_AT_START(mail, queue_threads);
 METRIC_GAUGE(mail_queue_active, "Deliveries of the queue that wait or run.");
 
 enum { SCAN_LIMIT = 200, RESCAN_MS = 60 * 1000 };
@@ -155,12 +147,26 @@ static struct queue_task *task_new(const struct outbox_message *m, struct slice 
     return t;
 }
 
+static bool queue_full(void)
+{
+    return queue.active.n >= (size_t)setting_get(&set_mail_queue_active);
+}
+
+uint64_t queue_active(void)
+{
+    pthread_mutex_lock(&queue.lock);
+    uint64_t n = queue.active.n;
+    pthread_mutex_unlock(&queue.lock);
+    return n;
+}
+
 /* Under the lock. */
 static void task_add(struct queue_task *t)
 {
     if (!t)
         return;
-    if (hmap_get(&queue.active, t->key)) {
+    if (queue_full() || hmap_get(&queue.active, t->key)) { /* it is due still, and comes again */
+        queue.shards[t->m.shard].dirty = queue.shards[t->m.shard].dirty || queue_full();
         task_free(t);
         return;
     }
@@ -168,11 +174,6 @@ static void task_add(struct queue_task *t)
     list_push(&queue.ready, &t->link);
     metric_set(&metric_mail_queue_active, 0, (int64_t)queue.active.n);
     pthread_cond_signal(&queue.worker_wakes);
-}
-
-static bool queue_full(void)
-{
-    return queue.active.n >= (size_t)setting_get(&set_mail_queue_active);
 }
 
 static void add_message(const struct outbox_message *m, int64_t now)
@@ -200,12 +201,13 @@ static void scan(unsigned shard)
     struct outbox_message *list;
     size_t n = 0;
     int64_t next = 0, now = clock_now_ms();
+    size_t most = SCAN_LIMIT + (size_t)queue_active(); /* those that run are due still */
     struct err e = {0};
-    if (outbox_due(shard, now, SCAN_LIMIT + queue.active.n, &a, &list, &n, &next, &e)) {
+    if (outbox_due(shard, now, most, &a, &list, &n, &next, &e)) {
         LOG(LOG_ERROR, "queue.scan", LFN("shard", shard), LFZ("why", e.text));
         next = now + RESCAN_MS;
     }
-    for (size_t i = 0; i < n && !queue_full(); i++)
+    for (size_t i = 0; i < n; i++)
         add_message(&list[i], now);
     pthread_mutex_lock(&queue.lock);
     if (queue.shards[shard].next == 0 || (next && next < queue.shards[shard].next))
@@ -300,6 +302,11 @@ static void *work(void *arg)
         pthread_mutex_unlock(&queue.lock);
         queue_task_run(t);
         pthread_mutex_lock(&queue.lock);
+        if (t->stuck && !queue.stopping) { /* the store does not take it: not again at once */
+            struct timespec when;
+            until(SEC, &when);
+            pthread_cond_timedwait(&queue.worker_wakes, &queue.lock, &when);
+        }
         hmap_del(&queue.active, t->key);
         domain_give(t->domain);
         queue.shards[t->m.shard].dirty = true; /* what became due, or a new time */
@@ -375,12 +382,4 @@ void queue_wake(void)
 {
     for (unsigned i = 0; i < queue.n_shards; i++)
         on_added(i);
-}
-
-uint64_t queue_active(void)
-{
-    pthread_mutex_lock(&queue.lock);
-    uint64_t n = queue.active.n;
-    pthread_mutex_unlock(&queue.lock);
-    return n;
 }

@@ -13,6 +13,7 @@
 #include "base/setting.h"
 #include "base/utf8.h"
 #include "format/message.h"
+#include "format/msgid.h"
 #include "mail/client.h"
 #include "mail/deliver.h"
 #include "mail/dsn.h"
@@ -49,9 +50,14 @@ struct run {
     struct outcome *out;
 };
 
+/* Row numbers can come again; trace ids do not. */
 uint64_t queue_spool_id(const struct outbox_message *m)
 {
-    return m->id << 12 | m->shard;
+    char text[128];
+    int n =
+        snprintf(text, sizeof(text), "%.*s %llu %llu %lld", SARG(slice_sub(m->trace, 0, 32)),
+                 (unsigned long long)m->shard, (unsigned long long)m->id, (long long)m->queued_at);
+    return (uint64_t)msgid_hash(slice_of(text, (size_t)n));
 }
 
 /* --- the bytes -------------------------------------------------------------------------------- */
@@ -294,7 +300,7 @@ static int send_dsn(struct run *r, const struct dsn_recipient *list, size_t n, s
 {
     struct outbox_message *m = &r->t->m;
     struct trace trace = trace_new();
-    bool whole = m->ret_full == 1 && m->blob.size <= (uint64_t)setting_get(&set_mail_dsn_full_max);
+    bool whole = m->ret_full && m->blob.size <= (uint64_t)setting_get(&set_mail_dsn_full_max);
     BUF_SCOPE original = {0}, report = {0};
     if (r->blob && read_original(r, whole, &original, e))
         return -1;
@@ -389,13 +395,15 @@ static int notify(struct run *r)
     return list ? 0 : -1;
 }
 
-static void write_outcome(struct run *r, size_t i, int64_t now)
+static int write_outcome(struct run *r, size_t i, int64_t now)
 {
     static const char *const names[] = {"pending", "sent", "deferred", "failed"};
     const struct outbox_message *m = &r->t->m;
     const struct outbox_recipient *to = &m->recipients[i];
     const struct outcome *o = &r->out[i];
+    BUF_SCOPE reply = {.max = 4096};
     struct err e = {0};
+    utf8_add_repaired(&reply, slice_sub(o->reply, 0, 1000));
     metric_add(&metric_mail_queue_results, (unsigned)o->result - MAIL_SENT, 1);
     LOG(LOG_INFO, "mail.attempt", LF("trace", m->trace), LF("from", m->from), LF("to", to->address),
         LFZ("result", names[o->result]), LFZ("status", o->status), LF("host", o->remote),
@@ -406,6 +414,7 @@ static void write_outcome(struct run *r, size_t i, int64_t now)
     if (bad)
         LOG(LOG_ERROR, "mail.outcome", LF("trace", m->trace), LF("to", to->address),
             LFZ("why", e.text));
+    return bad;
 }
 
 static void finish(struct run *r)
@@ -421,8 +430,8 @@ static void finish(struct run *r)
     for (size_t i = 0; i < r->t->m.n; i++) {
         if (!told && r->out[i].result == MAIL_FAILED) /* the sender must hear of it first */
             r->out[i].result = MAIL_DEFERRED;
-        if (r->out[i].result != MAIL_PENDING)
-            write_outcome(r, i, now);
+        if (r->out[i].result != MAIL_PENDING && write_outcome(r, i, now))
+            r->t->stuck = true;
     }
 }
 

@@ -12,10 +12,12 @@ struct queue_task {
     struct outbox_message m; /* a copy, with only the recipients of this task */
     struct slice domain;     /* lower case; empty: mailboxes here */
     struct slice key;        /* "shard.id.domain" */
+    bool stuck;              /* out: the outcome could not be written */
 };
 
 /* Does the delivery and writes its outcome into the outbox. On a thread of the queue. */
 void queue_task_run(struct queue_task *t);
 
-/* A number for message_add's guard: the same for every attempt at this row. */
+/* A number for message_add's guard: the same for every attempt at this row, of no other row ever.
+ */
 uint64_t queue_spool_id(const struct outbox_message *m);

@@ -214,7 +214,7 @@ static int fill_accept(struct smtp_session *s, struct err *e)
                                      .trace = t->trace,
                                      .from = t->mail.from.address,
                                      .envid = t->mail.envid,
-                                     .ret_full = t->mail.ret,
+                                     .ret_full = t->mail.ret == SMTP_RET_FULL,
                                      .smtputf8 = t->mail.utf8,
                                      .eight_bit = t->data.eight_bit,
                                      .received = received_line(s),
