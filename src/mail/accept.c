@@ -289,7 +289,7 @@ static void outcome_of(struct mail_accept *m, struct mail_recipient *r)
 
 static void finish(struct mail_accept *m)
 {
-    for (size_t i = 0; i < m->n; i++)
+    for (size_t i = 0; i < m->n && m->err.code == ERR_OK; i++)
         outcome_of(m, &m->recipients[i]);
     metric_add(&metric_mail_accepted,
                m->err.code ? WAY_REFUSED
