@@ -12,7 +12,7 @@ struct auth_job {
 };
 
 /* What is known of somebody who is not logged in yet is forgotten with the exchange. */
-void auth_end(struct smtp_session *s)
+void smtp_auth_end(struct smtp_session *s)
 {
     if (s->reading == READ_AUTH)
         s->reading = READ_COMMAND;
@@ -38,7 +38,7 @@ static void challenge(struct smtp_session *s, struct slice text)
 {
     BUF_SCOPE line = {0};
     base64_encode(&line, text);
-    session_reply(s, 334, "", "%.*s", SARG(buf_slice(&line)));
+    smtp_session_reply(s, 334, "", "%.*s", SARG(buf_slice(&line)));
     s->reading = READ_AUTH;
 }
 
@@ -53,20 +53,20 @@ static const struct {
 
 static void failed(struct smtp_session *s, const struct err *e)
 {
-    auth_end(s);
+    smtp_auth_end(s);
     for (size_t i = 0; i < sizeof(replies) / sizeof(*replies); i++)
         if (replies[i].code == e->code) {
-            session_refuse(s, replies[i].reply, replies[i].enhanced, e);
+            smtp_session_refuse(s, replies[i].reply, replies[i].enhanced, e);
             return;
         }
-    session_error(s, 535, "5.7.8", "Authentication failed");
+    smtp_session_error(s, 535, "5.7.8", "Authentication failed");
 }
 
 static void welcome(struct smtp_session *s)
 {
     s->logged_in = true;
-    auth_end(s);
-    session_reply(s, 235, "2.7.0", "Welcome");
+    smtp_auth_end(s);
+    smtp_session_reply(s, 235, "2.7.0", "Welcome");
 }
 
 static void stepped(struct smtp_session *s, struct smtp_job *base)
@@ -93,20 +93,20 @@ static void start(struct smtp_session *s, struct slice text)
     if (login_step_init(&j->step, s->auth, text, &e)) {
         job_clear(&j->base);
         free(j);
-        auth_end(s);
-        session_error(s, 501, "5.5.2", "That is not base 64");
+        smtp_auth_end(s);
+        smtp_session_error(s, 501, "5.5.2", "That is not base 64");
         return;
     }
-    session_run(s, &j->base, PLACE_CPU, run_step, stepped);
+    smtp_session_run(s, &j->base, PLACE_CPU, run_step, stepped);
 }
 
 /* The client's answer; "*" cancels (RFC 4954 4). */
-void auth_line(struct smtp_session *s, struct slice line)
+void smtp_auth_line(struct smtp_session *s, struct slice line)
 {
     s->reading = READ_COMMAND;
     if (slice_eq(line, S("*"))) {
-        auth_end(s);
-        session_error(s, 501, "5.7.0", "Cancelled");
+        smtp_auth_end(s);
+        smtp_session_error(s, 501, "5.7.0", "Cancelled");
     } else if (s->who.account) { /* the answer to the server's last word */
         welcome(s);
     } else {
@@ -119,17 +119,17 @@ void smtp_cmd_auth(struct smtp_session *s, struct slice args)
     struct slice mechanism, initial;
     struct err e = {0};
     if (s->logged_in) {
-        session_error(s, 503, "5.5.1", "You are logged in");
+        smtp_session_error(s, 503, "5.5.1", "You are logged in");
         return;
     }
     if (!s->esmtp) {
-        session_error(s, 503, "5.5.1", "Say EHLO first");
+        smtp_session_error(s, 503, "5.5.1", "Say EHLO first");
         return;
     }
     if (smtp_auth_parse(args, &mechanism, &initial, &e)) {
-        session_refuse(s, 501, "5.5.4", &e);
+        smtp_session_refuse(s, 501, "5.5.4", &e);
         return;
     }
-    s->auth = login_exchange_new(s->c, "smtp", session_peer(s), mechanism);
+    s->auth = login_exchange_new(s->c, "smtp", smtp_session_peer(s), mechanism);
     start(s, initial);
 }

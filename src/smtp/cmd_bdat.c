@@ -13,28 +13,28 @@ static enum smtp_data_mode mode_of(const struct smtp_session *s)
 
 static void chunk_over(struct smtp_session *s)
 {
-    struct transaction *t = s->t;
+    struct smtp_transaction *t = s->t;
     s->reading = READ_COMMAND;
     if (s->chunk_thrown) {
-        session_error(s, 503, "5.5.1", "MAIL and RCPT come before BDAT");
+        smtp_session_error(s, 503, "5.5.1", "MAIL and RCPT come before BDAT");
     } else if (s->chunk_last) {
         smtp_data_finish(&t->data, &t->decoded);
-        transaction_feed(s, SNONE); /* the line end that was added */
-        transaction_finish(s);
+        smtp_transaction_feed(s, SNONE); /* the line end that was added */
+        smtp_transaction_finish(s);
     } else if (t->refused_code) { /* said once, now: the rest has no transaction */
-        session_refuse(s, t->refused_code, "5.3.0", &t->refused);
-        transaction_end(s);
+        smtp_session_refuse(s, t->refused_code, "5.3.0", &t->refused);
+        smtp_transaction_end(s);
     } else {
-        session_reply(s, 250, "2.0.0", "Chunk taken");
+        smtp_session_reply(s, 250, "2.0.0", "Chunk taken");
     }
 }
 
-size_t chunk_feed(struct smtp_session *s, struct slice in)
+size_t smtp_chunk_feed(struct smtp_session *s, struct slice in)
 {
     in = slice_sub(in, 0, s->chunk_left < MiB ? (size_t)s->chunk_left : (size_t)MiB);
     s->chunk_left -= in.n;
     if (!s->chunk_thrown)
-        transaction_feed(s, in);
+        smtp_transaction_feed(s, in);
     if (s->chunk_left == 0)
         chunk_over(s);
     return in.n;
@@ -46,20 +46,20 @@ void smtp_cmd_bdat(struct smtp_session *s, struct slice args)
     uint64_t size;
     bool last;
     if (smtp_bdat_parse(args, &size, &last, &e)) { /* how long the chunk is nobody knows now */
-        transaction_end(s);
-        session_end(s, 501, "5.5.4", "Bad BDAT: closing");
+        smtp_transaction_end(s);
+        smtp_session_end(s, 501, "5.5.4", "Bad BDAT: closing");
         return;
     }
     if (size > 2 * (uint64_t)setting_get(&set_smtp_message_max)) {
-        transaction_end(s);
-        session_end(s, 552, "5.3.4", "Chunk is too large: closing");
+        smtp_transaction_end(s);
+        smtp_session_end(s, 552, "5.3.4", "Chunk is too large: closing");
         return;
     }
     s->chunk_left = size;
     s->chunk_last = last;
     s->chunk_thrown = !(s->state & (STATE_RCPT | STATE_CHUNK));
     if (s->chunk_thrown)
-        transaction_end(s);
+        smtp_transaction_end(s);
     else if (s->state != STATE_CHUNK)
         smtp_data_init(&s->t->data, mode_of(s), false);
     if (!s->chunk_thrown)

@@ -6,15 +6,15 @@
 void smtp_cmd_data(struct smtp_session *s, struct slice args)
 {
     if (args.n) {
-        session_error(s, 501, "5.5.4", "DATA has no arguments");
+        smtp_session_error(s, 501, "5.5.4", "DATA has no arguments");
         return;
     }
     if (s->t->mail.body == SMTP_BODY_BINARYMIME) {
-        session_error(s, 503, "5.5.1", "BINARYMIME needs BDAT");
+        smtp_session_error(s, 503, "5.5.1", "BINARYMIME needs BDAT");
         return;
     }
     smtp_data_init(&s->t->data,
                    s->profile->kind == KIND_LMTP ? SMTP_DATA_NORMALISE : SMTP_DATA_STRICT, true);
     s->reading = READ_DATA;
-    session_reply(s, 354, "", "Go on; end with a line of one dot");
+    smtp_session_reply(s, 354, "", "Go on; end with a line of one dot");
 }

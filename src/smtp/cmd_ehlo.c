@@ -5,7 +5,7 @@
 #include "smtp/session.h"
 #include "smtp/settings.h"
 
-unsigned session_offer(const struct smtp_session *s)
+unsigned smtp_session_offer(const struct smtp_session *s)
 {
     unsigned offer = SMTP_OFFER_SIZE | SMTP_OFFER_8BITMIME | SMTP_OFFER_SMTPUTF8 |
                      SMTP_OFFER_BINARYMIME | SMTP_OFFER_AUTH;
@@ -19,10 +19,10 @@ static bool take_name(struct smtp_session *s, struct slice args)
     struct slice name;
     struct err e = {0};
     if (smtp_helo_parse(args, !setting_get(&set_smtp_strict_helo), &name, &e)) {
-        session_refuse(s, 501, "5.5.4", &e);
+        smtp_session_refuse(s, 501, "5.5.4", &e);
         return false;
     }
-    transaction_end(s);
+    smtp_transaction_end(s);
     s->state = STATE_READY;
     memcpy(s->helo, name.p, name.n);
     s->helo[name.n] = '\0';
@@ -33,7 +33,7 @@ static void add_auth(struct smtp_session *s, struct buf *out)
 {
     struct login_peer peer;
     size_t before = out->n;
-    login_peer_init(&peer, s->c, "smtp", session_peer(s));
+    login_peer_init(&peer, s->c, "smtp", smtp_session_peer(s));
     buf_add(out, S("\nAUTH "));
     sasl_list(&peer.peer, "", out);
     if (out->n == before + strlen("\nAUTH ")) /* nothing may be used without TLS */
@@ -58,11 +58,11 @@ void smtp_cmd_ehlo(struct smtp_session *s, struct slice args)
         buf_add(&text, S("\nSTARTTLS"));
     if (s->profile->kind == KIND_SUBMISSION && !s->logged_in)
         add_auth(s, &text);
-    if (session_is_trusted(s))
+    if (smtp_session_is_trusted(s))
         buf_add(&text, S("\nXCLIENT NAME ADDR PORT PROTO HELO"
                          "\nXFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE"));
     buf_add(&text, S("\nENHANCEDSTATUSCODES"));
-    session_reply(s, 250, "", "%.*s", SARG(buf_slice(&text)));
+    smtp_session_reply(s, 250, "", "%.*s", SARG(buf_slice(&text)));
 }
 
 void smtp_cmd_helo(struct smtp_session *s, struct slice args)
@@ -70,5 +70,5 @@ void smtp_cmd_helo(struct smtp_session *s, struct slice args)
     if (!take_name(s, args))
         return;
     s->esmtp = false;
-    session_reply(s, 250, "", "%.*s", SARG(mail_hostname()));
+    smtp_session_reply(s, 250, "", "%.*s", SARG(mail_hostname()));
 }

@@ -4,5 +4,6 @@
 void smtp_cmd_help(struct smtp_session *s, struct slice args)
 {
     (void)args;
-    session_reply(s, 214, "2.0.0", "RFC 5321, RFC 6409 and RFC 2033 tell what is understood here");
+    smtp_session_reply(s, 214, "2.0.0",
+                       "RFC 5321, RFC 6409 and RFC 2033 tell what is understood here");
 }

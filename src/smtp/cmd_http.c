@@ -4,5 +4,5 @@
 void smtp_cmd_http(struct smtp_session *s, struct slice args)
 {
     (void)args;
-    session_end(s, 421, "4.7.0", "This is not a web server");
+    smtp_session_end(s, 421, "4.7.0", "This is not a web server");
 }

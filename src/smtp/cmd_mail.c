@@ -23,7 +23,7 @@ static enum job_next check_sender(struct job *job, struct txn *txn)
 static void take(struct smtp_session *s)
 {
     s->state = STATE_MAIL;
-    session_reply(s, 250, "2.1.0", "Sender ok");
+    smtp_session_reply(s, 250, "2.1.0", "Sender ok");
 }
 
 static void checked(struct smtp_session *s, struct smtp_job *base)
@@ -32,8 +32,8 @@ static void checked(struct smtp_session *s, struct smtp_job *base)
         take(s);
         return;
     }
-    session_refuse(s, session_code_of(&base->job.err), "4.3.0", &base->job.err);
-    transaction_end(s);
+    smtp_session_refuse(s, smtp_session_code_of(&base->job.err), "4.3.0", &base->job.err);
+    smtp_transaction_end(s);
 }
 
 static void check(struct smtp_session *s)
@@ -42,28 +42,28 @@ static void check(struct smtp_session *s)
     BUG_IF(!j);
     j->account = s->who.account;
     j->from = s->t->mail.from.address;
-    session_run(s, &j->base, PLACE_READ, check_sender, checked);
+    smtp_session_run(s, &j->base, PLACE_READ, check_sender, checked);
 }
 
 static void refuse(struct smtp_session *s, unsigned code, const struct err *e)
 {
-    session_refuse(s, code, "5.5.4", e);
-    transaction_end(s);
+    smtp_session_refuse(s, code, "5.5.4", e);
+    smtp_transaction_end(s);
 }
 
 void smtp_cmd_mail(struct smtp_session *s, struct slice args)
 {
     struct err e = {0};
     if (s->profile->kind == KIND_SUBMISSION && !s->logged_in) {
-        session_error(s, 530, "5.7.0", "Authentication required");
+        smtp_session_error(s, 530, "5.7.0", "Authentication required");
         return;
     }
-    if (transaction_begin(s, &e)) {
-        session_refuse(s, 452, "4.5.3", &e);
+    if (smtp_transaction_begin(s, &e)) {
+        smtp_session_refuse(s, 452, "4.5.3", &e);
         return;
     }
-    struct transaction *t = s->t;
-    if (smtp_mail_parse(args, session_offer(s), &t->arena, &t->mail, &e))
+    struct smtp_transaction *t = s->t;
+    if (smtp_mail_parse(args, smtp_session_offer(s), &t->arena, &t->mail, &e))
         refuse(s, e.code == ERR_UNSUPPORTED ? 555 : 501, &e);
     else if (t->mail.size > (uint64_t)setting_get(&set_smtp_message_max)) {
         err_set(&e, ERR_LIMIT, "5.3.4 Message is too large");

@@ -4,5 +4,5 @@
 void smtp_cmd_noop(struct smtp_session *s, struct slice args)
 {
     (void)args;
-    session_reply(s, 250, "2.0.0", "Ok");
+    smtp_session_reply(s, 250, "2.0.0", "Ok");
 }

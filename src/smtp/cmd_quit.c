@@ -4,8 +4,8 @@
 void smtp_cmd_quit(struct smtp_session *s, struct slice args)
 {
     if (args.n) {
-        session_error(s, 501, "5.5.4", "QUIT has no arguments");
+        smtp_session_error(s, 501, "5.5.4", "QUIT has no arguments");
         return;
     }
-    session_end(s, 221, "2.0.0", "Bye");
+    smtp_session_end(s, 221, "2.0.0", "Bye");
 }

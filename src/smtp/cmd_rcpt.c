@@ -36,7 +36,7 @@ static enum job_next resolve(struct job *job, struct txn *txn)
     return JOB_DONE;
 }
 
-static bool make_room(struct transaction *t)
+static bool make_room(struct smtp_transaction *t)
 {
     if (t->n < t->cap)
         return true;
@@ -61,13 +61,13 @@ static unsigned code_of(const struct err *e)
 static void resolved(struct smtp_session *s, struct smtp_job *base)
 {
     struct rcpt_job *j = list_entry(base, struct rcpt_job, base);
-    struct transaction *t = s->t;
+    struct smtp_transaction *t = s->t;
     if (base->job.err.code) {
-        session_refuse(s, code_of(&base->job.err), "4.3.0", &base->job.err);
+        smtp_session_refuse(s, code_of(&base->job.err), "4.3.0", &base->job.err);
         return;
     }
     if (!make_room(t)) {
-        session_error(s, 452, "4.5.3", "Too many recipients");
+        smtp_session_error(s, 452, "4.5.3", "Too many recipients");
         return;
     }
     t->recipients[t->n++] = (struct mail_recipient){.address = j->rcpt.to.address,
@@ -76,20 +76,20 @@ static void resolved(struct smtp_session *s, struct smtp_job *base)
                                                     .targets = j->targets,
                                                     .n_targets = j->n};
     s->state = STATE_RCPT;
-    session_reply(s, 250, "2.1.5", "Recipient ok");
+    smtp_session_reply(s, 250, "2.1.5", "Recipient ok");
 }
 
 void smtp_cmd_rcpt(struct smtp_session *s, struct slice args)
 {
-    struct transaction *t = s->t;
+    struct smtp_transaction *t = s->t;
     struct smtp_rcpt rcpt;
     struct err e = {0};
     if (t->n >= (size_t)setting_get(&set_smtp_recipients_max)) {
-        session_error(s, 452, "4.5.3", "Too many recipients");
+        smtp_session_error(s, 452, "4.5.3", "Too many recipients");
         return;
     }
-    if (smtp_rcpt_parse(args, session_offer(s), t->mail.utf8, &t->arena, &rcpt, &e)) {
-        session_refuse(s, e.code == ERR_UNSUPPORTED ? 555 : 501, "5.5.4", &e);
+    if (smtp_rcpt_parse(args, smtp_session_offer(s), t->mail.utf8, &t->arena, &rcpt, &e)) {
+        smtp_session_refuse(s, e.code == ERR_UNSUPPORTED ? 555 : 501, "5.5.4", &e);
         return;
     }
     struct rcpt_job *j = calloc(1, sizeof(*j));
@@ -98,5 +98,5 @@ void smtp_cmd_rcpt(struct smtp_session *s, struct slice args)
     j->rcpt = rcpt;
     j->size = t->mail.size;
     j->relay = s->logged_in;
-    session_run(s, &j->base, PLACE_READ, resolve, resolved);
+    smtp_session_run(s, &j->base, PLACE_READ, resolve, resolved);
 }

@@ -4,9 +4,9 @@
 void smtp_cmd_rset(struct smtp_session *s, struct slice args)
 {
     if (args.n) {
-        session_error(s, 501, "5.5.4", "RSET has no arguments");
+        smtp_session_error(s, 501, "5.5.4", "RSET has no arguments");
         return;
     }
-    transaction_end(s);
-    session_reply(s, 250, "2.0.0", "Ok");
+    smtp_transaction_end(s);
+    smtp_session_reply(s, 250, "2.0.0", "Ok");
 }

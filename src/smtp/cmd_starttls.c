@@ -5,15 +5,15 @@
 void smtp_cmd_starttls(struct smtp_session *s, struct slice args)
 {
     if (args.n) {
-        session_error(s, 501, "5.5.4", "STARTTLS has no arguments");
+        smtp_session_error(s, 501, "5.5.4", "STARTTLS has no arguments");
         return;
     }
     if (!conn_can_tls(s->c)) {
-        session_error(s, conn_is_tls(s->c) ? 503 : 502, "5.5.1",
-                      conn_is_tls(s->c) ? "TLS is on already" : "TLS is not offered");
+        smtp_session_error(s, conn_is_tls(s->c) ? 503 : 502, "5.5.1",
+                           conn_is_tls(s->c) ? "TLS is on already" : "TLS is not offered");
         return;
     }
-    session_reply(s, 220, "2.0.0", "Go on");
-    session_forget(s);
+    smtp_session_reply(s, 220, "2.0.0", "Go on");
+    smtp_session_forget(s);
     conn_starttls(s->c);
 }

@@ -5,13 +5,13 @@
 void smtp_cmd_vrfy(struct smtp_session *s, struct slice args)
 {
     if (args.n == 0)
-        session_error(s, 501, "5.5.4", "VRFY needs an argument");
+        smtp_session_error(s, 501, "5.5.4", "VRFY needs an argument");
     else
-        session_reply(s, 252, "2.5.0", "Send the message and see");
+        smtp_session_reply(s, 252, "2.5.0", "Send the message and see");
 }
 
 void smtp_cmd_expn(struct smtp_session *s, struct slice args)
 {
     (void)args;
-    session_error(s, 502, "5.5.1", "Lists are not shown");
+    smtp_session_error(s, 502, "5.5.1", "Lists are not shown");
 }

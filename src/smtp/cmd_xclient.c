@@ -28,7 +28,7 @@ static void copy(char *to, size_t size, struct slice v)
     snprintf(to, size, "%.*s", SARG(v));
 }
 
-static int take(struct client_facts *f, struct slice name, struct slice value, struct err *e)
+static int take(struct smtp_client_facts *f, struct slice name, struct slice value, struct err *e)
 {
     if (slice_eqi(name, S("ADDR"))) {
         if (value.n && !address_valid(value))
@@ -49,14 +49,14 @@ static int take(struct client_facts *f, struct slice name, struct slice value, s
     return 0;
 }
 
-static bool take_all(struct smtp_session *s, struct slice args, struct client_facts *ret)
+static bool take_all(struct smtp_session *s, struct slice args, struct smtp_client_facts *ret)
 {
     ARENA_SCOPE a = {.limit = 64 * 1024};
     struct slice name, value;
     struct err e = {0};
     int more;
-    if (!session_is_trusted(s)) {
-        session_error(s, 550, "5.7.0", "Not for you");
+    if (!smtp_session_is_trusted(s)) {
+        smtp_session_error(s, 550, "5.7.0", "Not for you");
         return false;
     }
     while ((more = smtp_attribute_next(&args, &a, &name, &value, &e)) > 0)
@@ -65,25 +65,25 @@ static bool take_all(struct smtp_session *s, struct slice args, struct client_fa
             break;
         }
     if (more < 0)
-        session_refuse(s, 501, "5.5.4", &e);
+        smtp_session_refuse(s, 501, "5.5.4", &e);
     return more == 0;
 }
 
 void smtp_cmd_xclient(struct smtp_session *s, struct slice args)
 {
-    struct client_facts facts = {0};
+    struct smtp_client_facts facts = {0};
     if (!take_all(s, args, &facts))
         return;
-    session_forget(s);
+    smtp_session_forget(s);
     s->client = facts;
-    session_greet(s);
+    smtp_session_greet(s);
 }
 
 void smtp_cmd_xforward(struct smtp_session *s, struct slice args)
 {
-    struct client_facts facts = s->forward;
+    struct smtp_client_facts facts = s->forward;
     if (!take_all(s, args, &facts))
         return;
     s->forward = facts;
-    session_reply(s, 250, "2.0.0", "Ok");
+    smtp_session_reply(s, 250, "2.0.0", "Ok");
 }

@@ -68,8 +68,8 @@ static void write_reply(struct smtp_session *s, unsigned code, struct slice enha
         metric_add(&metric_smtp_refusals, s->profile->index, 1);
 }
 
-void session_reply(struct smtp_session *s, unsigned code, const char *enhanced, const char *fmt,
-                   ...)
+void smtp_session_reply(struct smtp_session *s, unsigned code, const char *enhanced,
+                        const char *fmt, ...)
 {
     BUF_SCOPE text = {.max = 64 * 1024};
     va_list ap;
@@ -79,29 +79,30 @@ void session_reply(struct smtp_session *s, unsigned code, const char *enhanced, 
     write_reply(s, code, slice_str(enhanced), buf_slice(&text));
 }
 
-void session_end(struct smtp_session *s, unsigned code, const char *enhanced, const char *text)
+void smtp_session_end(struct smtp_session *s, unsigned code, const char *enhanced, const char *text)
 {
     if (s->ended)
         return;
     s->ended = true;
-    session_reply(s, code, enhanced, "%.*s %s", SARG(mail_hostname()), text);
+    smtp_session_reply(s, code, enhanced, "%.*s %s", SARG(mail_hostname()), text);
     conn_close(s->c);
 }
 
 static void count_error(struct smtp_session *s)
 {
     if (++s->errors >= (unsigned)setting_get(&set_smtp_errors_max))
-        session_end(s, 421, "4.7.0", "Too many errors");
+        smtp_session_end(s, 421, "4.7.0", "Too many errors");
 }
 
-void session_error(struct smtp_session *s, unsigned code, const char *enhanced, const char *text)
+void smtp_session_error(struct smtp_session *s, unsigned code, const char *enhanced,
+                        const char *text)
 {
-    session_reply(s, code, enhanced, "%s", text);
+    smtp_session_reply(s, code, enhanced, "%s", text);
     count_error(s);
 }
 
-void session_refuse(struct smtp_session *s, unsigned code, const char *enhanced,
-                    const struct err *e)
+void smtp_session_refuse(struct smtp_session *s, unsigned code, const char *enhanced,
+                         const struct err *e)
 {
     struct slice text = slice_str(e->text), first = slice_cut(&text, ' ');
     bool coded = text.p && first.n >= 5 && first.p[1] == '.' && memchr("245", first.p[0], 3);
@@ -109,7 +110,7 @@ void session_refuse(struct smtp_session *s, unsigned code, const char *enhanced,
     count_error(s);
 }
 
-unsigned session_code_of(const struct err *e)
+unsigned smtp_session_code_of(const struct err *e)
 {
     static const struct {
         enum err_code code;
@@ -125,18 +126,18 @@ unsigned session_code_of(const struct err *e)
 /* --- jobs ----------------------------------------------------------------------------------- */
 static void session_free(struct smtp_session *s)
 {
-    auth_end(s);
-    transaction_end(s);
+    smtp_auth_end(s);
+    smtp_transaction_end(s);
     free(s);
 }
 
-void session_wait(struct smtp_session *s)
+void smtp_session_wait(struct smtp_session *s)
 {
     s->busy = true;
     conn_pause(s->c);
 }
 
-bool session_resume(struct smtp_session *s)
+bool smtp_session_resume(struct smtp_session *s)
 {
     s->busy = false;
     if (!s->c) {
@@ -150,14 +151,14 @@ bool session_resume(struct smtp_session *s)
 static void say_bye_when_stopping(struct smtp_session *s)
 {
     if (s->stopping && !s->busy)
-        session_end(s, 421, "4.3.2", "The server stops");
+        smtp_session_end(s, 421, "4.3.2", "The server stops");
 }
 
 static void job_over(struct job *job)
 {
     struct smtp_job *j = list_entry(job, struct smtp_job, job);
     struct smtp_session *s = j->s;
-    if (session_resume(s)) {
+    if (smtp_session_resume(s)) {
         j->finish(s, j);
         say_bye_when_stopping(s);
     }
@@ -166,45 +167,45 @@ static void job_over(struct job *job)
     free(j);
 }
 
-void session_run(struct smtp_session *s, struct smtp_job *j, enum place place,
-                 enum job_next (*run)(struct job *, struct txn *),
-                 void (*finish)(struct smtp_session *, struct smtp_job *))
+void smtp_session_run(struct smtp_session *s, struct smtp_job *j, enum place place,
+                      enum job_next (*run)(struct job *, struct txn *),
+                      void (*finish)(struct smtp_session *, struct smtp_job *))
 {
     j->job = (struct job){.loop = conn_loop(s->c), .place = place, .run = run, .done = job_over};
     j->s = s;
     j->finish = finish;
-    session_wait(s);
+    smtp_session_wait(s);
     job_submit(&j->job);
 }
 
 /* --- state ---------------------------------------------------------------------------------- */
-bool session_is_trusted(struct smtp_session *s)
+bool smtp_session_is_trusted(struct smtp_session *s)
 {
     return cidr_match(slice_str(setting_text(&set_smtp_trusted)), conn_sockaddr(s->c));
 }
 
-struct slice session_peer(struct smtp_session *s)
+struct slice smtp_session_peer(struct smtp_session *s)
 {
     return s->client.address[0] ? slice_str(s->client.address) : conn_peer(s->c);
 }
 
 /* RFC 3207 4.2: the server MUST discard any knowledge obtained from the client before. */
-void session_forget(struct smtp_session *s)
+void smtp_session_forget(struct smtp_session *s)
 {
-    transaction_end(s);
-    auth_end(s);
+    smtp_transaction_end(s);
+    smtp_auth_end(s);
     s->state = STATE_START;
     s->esmtp = s->logged_in = false;
     s->helo[0] = '\0';
     s->who = (struct identity){0};
-    s->forward = (struct client_facts){0};
+    s->forward = (struct smtp_client_facts){0};
 }
 
-void session_greet(struct smtp_session *s)
+void smtp_session_greet(struct smtp_session *s)
 {
     s->greeted = true;
-    session_reply(s, 220, "", "%.*s %s Carbonado", SARG(mail_hostname()),
-                  s->profile->kind == KIND_LMTP ? "LMTP" : "ESMTP");
+    smtp_session_reply(s, 220, "", "%.*s %s Carbonado", SARG(mail_hostname()),
+                       s->profile->kind == KIND_LMTP ? "LMTP" : "ESMTP");
 }
 
 /* --- commands ------------------------------------------------------------------------------- */
@@ -213,7 +214,7 @@ static void run_command(struct smtp_session *s, struct slice line)
     struct smtp_command c;
     struct err e = {0};
     if (smtp_command_parse(line, &c, &e)) {
-        session_refuse(s, 500, "5.5.2", &e);
+        smtp_session_refuse(s, 500, "5.5.2", &e);
         return;
     }
     for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
@@ -222,10 +223,10 @@ static void run_command(struct smtp_session *s, struct slice line)
         if (commands[i].states & s->state)
             commands[i].run(s, c.args);
         else
-            session_error(s, 503, "5.5.1", commands[i].wrong);
+            smtp_session_error(s, 503, "5.5.1", commands[i].wrong);
         return;
     }
-    session_error(s, 500, "5.5.1", "Command not known");
+    smtp_session_error(s, 500, "5.5.1", "Command not known");
 }
 
 /* RFC 5321 2.3.8: a line ends with CRLF and nothing else. */
@@ -238,14 +239,14 @@ static size_t read_line(struct smtp_session *s, struct slice in)
         s->line.max = 12288; /* RFC 4954 4 */
     enum line_result r = line_next(&s->line, in, &line, &taken);
     if (r == LINE_OK && s->reading == READ_AUTH)
-        auth_line(s, line);
+        smtp_auth_line(s, line);
     else if (r == LINE_OK)
         run_command(s, line);
     else if (r == LINE_LONG || r == LINE_BARE) {
         if (s->reading == READ_AUTH)
-            auth_end(s);
-        session_error(s, 500, "5.5.2",
-                      r == LINE_LONG ? "Line is too long" : "Lines must end with CR and LF");
+            smtp_auth_end(s);
+        smtp_session_error(s, 500, "5.5.2",
+                           r == LINE_LONG ? "Line is too long" : "Lines must end with CR and LF");
     }
     return taken;
 }
@@ -253,9 +254,9 @@ static size_t read_line(struct smtp_session *s, struct slice in)
 static size_t read_some(struct smtp_session *s, struct slice in)
 {
     if (s->reading == READ_DATA)
-        return transaction_feed(s, in);
+        return smtp_transaction_feed(s, in);
     if (s->reading == READ_CHUNK)
-        return chunk_feed(s, in);
+        return smtp_chunk_feed(s, in);
     return read_line(s, in);
 }
 
@@ -265,7 +266,7 @@ static size_t on_input(struct conn *c, struct slice in)
     size_t at = 0;
     if (!s->greeted) { /* RFC 5321 3.1: the client waits for the greeting */
         timer_stop(&s->greeting);
-        session_end(s, 554, "5.5.1", "You spoke before the greeting");
+        smtp_session_end(s, 554, "5.5.1", "You spoke before the greeting");
         return in.n;
     }
     while (at < in.n && !s->busy && !s->ended) {
@@ -281,7 +282,7 @@ static size_t on_input(struct conn *c, struct slice in)
 static void greet_late(struct timer *t)
 {
     struct smtp_session *s = list_entry(t, struct smtp_session, greeting);
-    session_greet(s);
+    smtp_session_greet(s);
 }
 
 static void on_opened(struct conn *c)
@@ -298,12 +299,12 @@ static void on_opened(struct conn *c)
     if (delay && s->profile->kind == KIND_MTA && !conn_is_loopback(c))
         timer_start(conn_loop(c), &s->greeting, delay, greet_late);
     else
-        session_greet(s);
+        smtp_session_greet(s);
 }
 
 static void on_secured(struct conn *c)
 {
-    session_forget(conn_user(c));
+    smtp_session_forget(conn_user(c));
 }
 
 static void on_idle(struct conn *c)
@@ -312,7 +313,7 @@ static void on_idle(struct conn *c)
     if (s->busy) /* it waits for us */
         conn_timeout(c, setting_get(&set_smtp_idle_timeout));
     else
-        session_end(s, 421, "4.4.2", "Timeout: closing");
+        smtp_session_end(s, 421, "4.4.2", "Timeout: closing");
 }
 
 static void on_stopping(struct conn *c)
@@ -329,9 +330,10 @@ static void on_closed(struct conn *c, enum conn_end why, const char *text)
     if (!s)
         return;
     timer_stop(&s->greeting);
-    LOG(LOG_INFO, "smtp.session", LFZ("service", s->profile->service), LF("peer", session_peer(s)),
-        LFZ("helo", s->helo), LF("tls", conn_tls_summary(c)), LFZ("login", s->who.address),
-        LFN("messages", s->messages), LFN("errors", s->errors), LFZ("end", text ? text : ""));
+    LOG(LOG_INFO, "smtp.session", LFZ("service", s->profile->service),
+        LF("peer", smtp_session_peer(s)), LFZ("helo", s->helo), LF("tls", conn_tls_summary(c)),
+        LFZ("login", s->who.address), LFN("messages", s->messages), LFN("errors", s->errors),
+        LFZ("end", text ? text : ""));
     s->c = NULL;
     if (!s->busy)
         session_free(s);

@@ -34,7 +34,7 @@ enum smtp_state {
 enum smtp_reading { READ_COMMAND, READ_DATA, READ_CHUNK, READ_AUTH };
 
 /* What MAIL begins and the end of the message, RSET or EHLO ends. */
-struct transaction {
+struct smtp_transaction {
     struct arena arena;
     struct smtp_mail mail;
     struct mail_recipient *recipients;
@@ -48,7 +48,7 @@ struct transaction {
 };
 
 /* Values that a trusted hop gave by XCLIENT or XFORWARD; empty: not given. */
-struct client_facts {
+struct smtp_client_facts {
     char address[64];
     char name[256];
     char helo[256];
@@ -63,10 +63,10 @@ struct smtp_session {
     unsigned errors, messages;
     struct line_scan line;
     char helo[SMTP_DOMAIN_MAX + 1];
-    struct client_facts client, forward; /* XCLIENT, XFORWARD */
-    struct identity who;                 /* when logged_in */
+    struct smtp_client_facts client, forward; /* XCLIENT, XFORWARD */
+    struct identity who;                      /* when logged_in */
     struct login_exchange *auth;
-    struct transaction *t;
+    struct smtp_transaction *t;
     /* BDAT */
     uint64_t chunk_left;
     bool chunk_last, chunk_thrown;
@@ -74,17 +74,19 @@ struct smtp_session {
 };
 
 /* --- replies -------------------------------------------------------------------------------- */
-void session_reply(struct smtp_session *s, unsigned code, const char *enhanced, const char *fmt,
-                   ...) __attribute__((format(printf, 4, 5)));
+void smtp_session_reply(struct smtp_session *s, unsigned code, const char *enhanced,
+                        const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* A refusal that counts against smtp.errors_max. The text is e's; its enhanced code when it begins
    with one, else the one given. */
-void session_refuse(struct smtp_session *s, unsigned code, const char *enhanced,
-                    const struct err *e);
-void session_error(struct smtp_session *s, unsigned code, const char *enhanced, const char *text);
+void smtp_session_refuse(struct smtp_session *s, unsigned code, const char *enhanced,
+                         const struct err *e);
+void smtp_session_error(struct smtp_session *s, unsigned code, const char *enhanced,
+                        const char *text);
 /* The reply code for an error at the end of a message. */
-unsigned session_code_of(const struct err *e);
+unsigned smtp_session_code_of(const struct err *e);
 /* Says it and closes. */
-void session_end(struct smtp_session *s, unsigned code, const char *enhanced, const char *text);
+void smtp_session_end(struct smtp_session *s, unsigned code, const char *enhanced,
+                      const char *text);
 
 /* --- jobs ----------------------------------------------------------------------------------- */
 struct smtp_job {
@@ -94,29 +96,30 @@ struct smtp_job {
     void (*clear)(struct smtp_job *j);                          /* in every case; may be NULL */
 };
 /* j is the first member of something from malloc, freed after finish. */
-void session_run(struct smtp_session *s, struct smtp_job *j, enum place place,
-                 enum job_next (*run)(struct job *, struct txn *),
-                 void (*finish)(struct smtp_session *, struct smtp_job *));
-void session_wait(struct smtp_session *s);   /* busy from here */
-bool session_resume(struct smtp_session *s); /* false: there is nobody to answer; s is gone */
+void smtp_session_run(struct smtp_session *s, struct smtp_job *j, enum place place,
+                      enum job_next (*run)(struct job *, struct txn *),
+                      void (*finish)(struct smtp_session *, struct smtp_job *));
+void smtp_session_wait(struct smtp_session *s);   /* busy from here */
+bool smtp_session_resume(struct smtp_session *s); /* false: there is nobody to answer; s is gone */
 
 /* --- state ---------------------------------------------------------------------------------- */
-void session_greet(struct smtp_session *s);
-void session_forget(struct smtp_session *s);          /* as new: after STARTTLS and XCLIENT */
-unsigned session_offer(const struct smtp_session *s); /* enum smtp_offer */
-bool session_is_trusted(struct smtp_session *s);      /* smtp.trusted */
-struct slice session_peer(struct smtp_session *s);    /* address, XCLIENT's when given */
+void smtp_session_greet(struct smtp_session *s);
+void smtp_session_forget(struct smtp_session *s);          /* as new: after STARTTLS and XCLIENT */
+unsigned smtp_session_offer(const struct smtp_session *s); /* enum smtp_offer */
+bool smtp_session_is_trusted(struct smtp_session *s);      /* smtp.trusted */
+struct slice smtp_session_peer(struct smtp_session *s);    /* address, XCLIENT's when given */
 
-int transaction_begin(struct smtp_session *s, struct err *e);
-void transaction_end(struct smtp_session *s); /* harmless when there is none */
-void transaction_refuse(struct transaction *t, unsigned code, enum err_code why, const char *text);
+int smtp_transaction_begin(struct smtp_session *s, struct err *e);
+void smtp_transaction_end(struct smtp_session *s); /* harmless when there is none */
+void smtp_transaction_refuse(struct smtp_transaction *t, unsigned code, enum err_code why,
+                             const char *text);
 /* Text of the message, decoded already or not; the whole of it is taken. */
-size_t transaction_feed(struct smtp_session *s, struct slice in);
-void transaction_finish(struct smtp_session *s); /* the end of the message has come */
+size_t smtp_transaction_feed(struct smtp_session *s, struct slice in);
+void smtp_transaction_finish(struct smtp_session *s); /* the end of the message has come */
 
-size_t chunk_feed(struct smtp_session *s, struct slice in);
-void auth_line(struct smtp_session *s, struct slice line);
-void auth_end(struct smtp_session *s);
+size_t smtp_chunk_feed(struct smtp_session *s, struct slice in);
+void smtp_auth_line(struct smtp_session *s, struct slice line);
+void smtp_auth_end(struct smtp_session *s);
 
 /* --- commands ------------------------------------------------------------------------------- */
 void smtp_cmd_auth(struct smtp_session *s, struct slice args);

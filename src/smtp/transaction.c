@@ -15,9 +15,9 @@ METRIC_COUNTER_BY(smtp_messages, "result", "accepted refused",
 
 enum { ACCEPTED, REFUSED, ARENA_MAX = 32 * 1024 * 1024 };
 
-int transaction_begin(struct smtp_session *s, struct err *e)
+int smtp_transaction_begin(struct smtp_session *s, struct err *e)
 {
-    struct transaction *t = calloc(1, sizeof(*t));
+    struct smtp_transaction *t = calloc(1, sizeof(*t));
     BUG_IF(!t);
     if (s->messages >= (unsigned)setting_get(&set_smtp_messages_max)) {
         free(t);
@@ -31,12 +31,12 @@ int transaction_begin(struct smtp_session *s, struct err *e)
     return 0;
 }
 
-void transaction_end(struct smtp_session *s)
+void smtp_transaction_end(struct smtp_session *s)
 {
-    struct transaction *t = s->t;
+    struct smtp_transaction *t = s->t;
     s->t = NULL;
     s->reading = READ_COMMAND;
-    s->forward = (struct client_facts){0};
+    s->forward = (struct smtp_client_facts){0};
     if (s->state & (STATE_MAIL | STATE_RCPT | STATE_CHUNK))
         s->state = STATE_READY;
     if (!t)
@@ -47,7 +47,8 @@ void transaction_end(struct smtp_session *s)
     free(t);
 }
 
-void transaction_refuse(struct transaction *t, unsigned code, enum err_code why, const char *text)
+void smtp_transaction_refuse(struct smtp_transaction *t, unsigned code, enum err_code why,
+                             const char *text)
 {
     if (t->refused_code)
         return;
@@ -58,40 +59,40 @@ void transaction_refuse(struct transaction *t, unsigned code, enum err_code why,
 
 static void check_limits(struct smtp_session *s)
 {
-    struct transaction *t = s->t;
+    struct smtp_transaction *t = s->t;
     if (t->data.size > (uint64_t)setting_get(&set_smtp_message_max))
-        transaction_refuse(t, 552, ERR_LIMIT, "5.3.4 Message is too large");
+        smtp_transaction_refuse(t, 552, ERR_LIMIT, "5.3.4 Message is too large");
     else if (t->data.header_size > (uint64_t)setting_get(&set_smtp_header_max))
-        transaction_refuse(t, 552, ERR_LIMIT, "5.3.4 Header is too large");
+        smtp_transaction_refuse(t, 552, ERR_LIMIT, "5.3.4 Header is too large");
     else if (t->data.longest > (uint64_t)setting_get(&set_smtp_text_line_max))
-        transaction_refuse(t, 554, ERR_LIMIT, "5.3.4 A line is too long");
+        smtp_transaction_refuse(t, 554, ERR_LIMIT, "5.3.4 A line is too long");
     else if (t->data.bare && t->data.mode == SMTP_DATA_STRICT)
-        transaction_refuse(t, 554, ERR_SYNTAX,
-                           "5.5.2 Bare CR or LF in the message: lines end with CRLF");
+        smtp_transaction_refuse(t, 554, ERR_SYNTAX,
+                                "5.5.2 Bare CR or LF in the message: lines end with CRLF");
 }
 
 static void store_decoded(struct smtp_session *s)
 {
-    struct transaction *t = s->t;
+    struct smtp_transaction *t = s->t;
     struct err e = {0};
     if (t->decoded.failed)
-        transaction_refuse(t, 451, ERR_BUSY, "4.3.1 Out of memory");
+        smtp_transaction_refuse(t, 451, ERR_BUSY, "4.3.1 Out of memory");
     check_limits(s);
     if (!t->refused_code && spool_add(&t->accept.body, buf_slice(&t->decoded), &e)) {
         LOG(LOG_ERROR, "smtp.spool", LFZ("trace", t->trace.id), LFZ("why", e.text));
-        transaction_refuse(t, 452, ERR_IO, "4.3.1 No room for the message now");
+        smtp_transaction_refuse(t, 452, ERR_IO, "4.3.1 No room for the message now");
     }
     buf_reset(&t->decoded);
 }
 
-size_t transaction_feed(struct smtp_session *s, struct slice in)
+size_t smtp_transaction_feed(struct smtp_session *s, struct slice in)
 {
-    struct transaction *t = s->t;
+    struct smtp_transaction *t = s->t;
     in = slice_sub(in, 0, MiB); /* half of what `decoded` can grow to */
     size_t n = smtp_data_feed(&t->data, in, &t->decoded);
     store_decoded(s);
     if (t->data.done)
-        transaction_finish(s);
+        smtp_transaction_finish(s);
     return n;
 }
 
@@ -111,13 +112,13 @@ static const char *with_protocol(struct smtp_session *s)
 
 static struct slice received_line(struct smtp_session *s)
 {
-    struct transaction *t = s->t;
+    struct smtp_transaction *t = s->t;
     BUF_SCOPE line = {.max = 8 * 1024};
     bool hide = s->profile->kind == KIND_SUBMISSION && !setting_get(&set_smtp_show_client);
     struct mail_received r = {
         .helo = slice_str(s->helo),
         .peer_name = hide ? S("") : slice_str(s->client.name),
-        .peer = hide ? S("") : session_peer(s),
+        .peer = hide ? S("") : smtp_session_peer(s),
         .with = slice_str(with_protocol(s)),
         .tls = conn_tls_summary(s->c),
         .id = slice_str(t->trace.id),
@@ -125,16 +126,16 @@ static struct slice received_line(struct smtp_session *s)
         .at = clock_now(),
     };
     if (hide)
-        r.helo = S("[submission]");
+        r.helo = S("");
     mail_received_write(&r, &line);
     return line.failed ? SNONE : arena_dup(&t->arena, buf_slice(&line));
 }
 
 static void log_message(struct smtp_session *s, const struct err *e)
 {
-    struct transaction *t = s->t;
+    struct smtp_transaction *t = s->t;
     LOG(LOG_INFO, "smtp.message", LFZ("trace", t->trace.id), LFZ("service", s->profile->service),
-        LF("peer", session_peer(s)), LFZ("origin", s->forward.address),
+        LF("peer", smtp_session_peer(s)), LFZ("origin", s->forward.address),
         LFZ("login", s->who.address), LF("from", t->mail.from.address), LFN("recipients", t->n),
         LFN("size", t->data.size), LFZ("result", e->code ? err_code_name(e->code) : "ok"),
         LFZ("why", e->text));
@@ -146,29 +147,30 @@ static void answer_all(struct smtp_session *s, unsigned code, const struct err *
 {
     size_t n = s->profile->kind == KIND_LMTP ? s->t->n : 1;
     for (size_t i = 0; i < n && !s->ended; i++)
-        session_refuse(s, code, code < 500 ? "4.3.0" : "5.3.0", e);
+        smtp_session_refuse(s, code, code < 500 ? "4.3.0" : "5.3.0", e);
 }
 
 static void answer_each(struct smtp_session *s)
 {
-    struct transaction *t = s->t;
+    struct smtp_transaction *t = s->t;
     for (size_t i = 0; i < t->n; i++) {
         struct mail_recipient *r = &t->recipients[i];
-        unsigned code = session_code_of(&r->err);
+        unsigned code = smtp_session_code_of(&r->err);
         if (r->err.code == ERR_OK)
-            session_reply(s, 250, "2.1.5", "<%.*s> delivered, %s", SARG(r->address), t->trace.id);
+            smtp_session_reply(s, 250, "2.1.5", "<%.*s> delivered, %s", SARG(r->address),
+                               t->trace.id);
         else
-            session_refuse(s, code,
-                           r->err.code == ERR_QUOTA ? "5.2.2"
-                           : code < 500             ? "4.3.0"
-                                                    : "5.3.0",
-                           &r->err);
+            smtp_session_refuse(s, code,
+                                r->err.code == ERR_QUOTA ? "5.2.2"
+                                : code < 500             ? "4.3.0"
+                                                         : "5.3.0",
+                                &r->err);
     }
 }
 
 static void answer(struct smtp_session *s)
 {
-    struct transaction *t = s->t;
+    struct smtp_transaction *t = s->t;
     const struct err *first = &t->accept.err;
     for (size_t i = 0; i < t->n && first->code == ERR_OK; i++)
         first = &t->recipients[i].err;
@@ -176,25 +178,25 @@ static void answer(struct smtp_session *s)
     if (first->code == ERR_OK)
         s->messages++;
     if (t->accept.err.code)
-        answer_all(s, session_code_of(&t->accept.err), &t->accept.err);
+        answer_all(s, smtp_session_code_of(&t->accept.err), &t->accept.err);
     else if (s->profile->kind == KIND_LMTP)
         answer_each(s);
     else if (first->code)
-        session_refuse(s, session_code_of(first), first->code == ERR_QUOTA ? "5.2.2" : "4.3.0",
-                       first);
+        smtp_session_refuse(s, smtp_session_code_of(first),
+                            first->code == ERR_QUOTA ? "5.2.2" : "4.3.0", first);
     else
-        session_reply(s, 250, "2.0.0", "Accepted, %s", t->trace.id);
+        smtp_session_reply(s, 250, "2.0.0", "Accepted, %s", t->trace.id);
 }
 
 static void accepted(struct mail_accept *m)
 {
     struct smtp_session *s = m->user;
-    if (!session_resume(s))
+    if (!smtp_session_resume(s))
         return;
     answer(s);
-    transaction_end(s);
+    smtp_transaction_end(s);
     if (s->stopping)
-        session_end(s, 421, "4.3.2", "The server stops");
+        smtp_session_end(s, 421, "4.3.2", "The server stops");
 }
 
 static enum mail_accept_kind accept_kind(const struct smtp_session *s)
@@ -206,7 +208,7 @@ static enum mail_accept_kind accept_kind(const struct smtp_session *s)
 
 static int fill_accept(struct smtp_session *s, struct err *e)
 {
-    struct transaction *t = s->t;
+    struct smtp_transaction *t = s->t;
     struct spool body = t->accept.body;
     t->accept = (struct mail_accept){.kind = accept_kind(s),
                                      .arena = &t->arena,
@@ -230,19 +232,19 @@ static int fill_accept(struct smtp_session *s, struct err *e)
     return spool_flush(&t->accept.body, e);
 }
 
-void transaction_finish(struct smtp_session *s)
+void smtp_transaction_finish(struct smtp_session *s)
 {
-    struct transaction *t = s->t;
+    struct smtp_transaction *t = s->t;
     struct err e = {0};
     s->reading = READ_COMMAND;
     if (!t->refused_code && fill_accept(s, &e))
-        transaction_refuse(t, 451, ERR_IO, "4.3.0 Not now");
+        smtp_transaction_refuse(t, 451, ERR_IO, "4.3.0 Not now");
     if (t->refused_code) {
         log_message(s, &t->refused);
         answer_all(s, t->refused_code, &t->refused);
-        transaction_end(s);
+        smtp_transaction_end(s);
         return;
     }
-    session_wait(s);
+    smtp_session_wait(s);
     mail_accept_start(&t->accept);
 }
