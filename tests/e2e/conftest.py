@@ -7,32 +7,31 @@ import pytest
 import serving
 import wire
 
-USERS = 60  # the first 12 are for those that tests name
+NAMED = 12  # user1 to user12 are for those that tests name
+USERS = 18  # a module that needs more says so with USERS of its own
 
 
 @pytest.fixture(scope="module")
-def server():
+def server(request):
     around = serving.inherited()
     if around:
         yield around
         return
     if not serving.WITH_SERVER.exists():
         pytest.skip("scripts/with-server is not there")
-    own = serving.start(USERS)
+    own = serving.start(getattr(request.module, "USERS", USERS))
     yield own
     own.stop()
 
 
-numbers = itertools.count(13)
+numbers = {}
 
 
 @pytest.fixture
 def user(server):
     """An account without mail."""
-    n = next(numbers)
-    if n > USERS:
-        pytest.fail("more accounts are needed: raise USERS")
-    return f"user{n}@example.test"
+    count = numbers.setdefault(server.pid, itertools.count(NAMED + 1))
+    return f"user{next(count)}@example.test"
 
 
 class Health:

@@ -12,6 +12,8 @@ import pytest
 
 from wire import Imap, Literal, Pop3
 
+USERS = 30
+
 
 def run(*args, status=0, **more):
     """The program's output; it must end with `status`."""
