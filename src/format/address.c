@@ -105,6 +105,11 @@ static struct element next_element(struct walk *w)
             el.has_angle = inside = true;
             at_sign = true;
             el.open = i;
+        } else if (c == '<') { /* a comma is missing: what stands after the ">" is the next one */
+            el.to = el.close + 1;
+            el.end = ',';
+            w->at = el.to;
+            return el;
         } else if (c == ',' || c == ';') {
             break;
         } else if (c == ':' && !at_sign && !w->in_group && !el.has_angle) {

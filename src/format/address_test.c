@@ -72,6 +72,7 @@ static void broken_ones(void **state)
     check("\"unclosed <a@b>, c@d", "unclosed||a|b ||c|d");
     check("(unclosed <a@b>", "(unclosed||a|b");
     check("John <a@b, c@d", "John||a|b ||c|d");
+    check("A <a@b> C <c@d>", "A||a|b C||c|d");
     check("a@b; c@d", "||a|b ||c|d");
     check("a@b@c", "||a@b|c");
     check("g: a@b", "g: ||a|b ;");

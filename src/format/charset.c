@@ -187,6 +187,27 @@ static void feed_iconv(struct charset_reader *r, struct slice s, struct buf *out
 
 /* --- ISO-2022-JP (RFC 1468, JIS X 0201 kana as programs send it) and HZ (RFC 1843) --- */
 
+/* Bytes on their way to iconv, so that it is not called for each. */
+struct stage {
+    struct charset_reader *r;
+    struct buf *out;
+    size_t n;
+    char p[256];
+};
+
+static void stage_flush(struct stage *st)
+{
+    feed_iconv(st->r, slice_of(st->p, st->n), st->out);
+    st->n = 0;
+}
+
+static void stage_add(struct stage *st, char c)
+{
+    if (st->n == sizeof(st->p))
+        stage_flush(st);
+    st->p[st->n++] = c;
+}
+
 enum { SET_ASCII, SET_KANA, SET_DOUBLE, SET_UNKNOWN };
 
 /* Emits one two-byte character of JIS X 0208 as Shift_JIS. */
@@ -220,6 +241,7 @@ static int jis_escape(const char *p, size_t n)
 
 static void feed_2022(struct charset_reader *r, struct slice in, struct buf *out)
 {
+    struct stage st = {.r = r, .out = out};
     for (size_t i = 0; i < in.n; i++) {
         char c = in.p[i], two[2];
         if (r->n_escape && r->escape[0] == '\033') {
@@ -235,37 +257,43 @@ static void feed_2022(struct charset_reader *r, struct slice in, struct buf *out
         } else if (c == '\n' || c == '\r') {
             r->n_escape = 0; /* sets do not outlive their line */
             r->mode = SET_ASCII;
-            feed_iconv(r, slice_of(&c, 1), out);
+            stage_add(&st, c);
         } else if (r->mode == SET_KANA && c > 0x20 && c < 0x60) {
             c = (char)(c | 0x80);
-            feed_iconv(r, slice_of(&c, 1), out);
+            stage_add(&st, c);
         } else if (r->mode < SET_DOUBLE || c < 0x21 || c > 0x7e) {
             r->n_escape = 0;
-            feed_iconv(r, slice_of(&c, 1), out);
+            stage_add(&st, c);
         } else if (!r->n_escape) {
             r->escape[r->n_escape++] = c;
         } else {
             r->n_escape = 0;
             if (r->mode == SET_UNKNOWN) {
+                stage_flush(&st);
                 utf8_add(out, 0xfffd);
                 continue;
             }
             jis_double(two, (unsigned char)r->escape[0], (unsigned char)c);
-            feed_iconv(r, slice_of(two, 2), out);
+            stage_add(&st, two[0]);
+            stage_add(&st, two[1]);
         }
     }
+    stage_flush(&st);
 }
 
 static void feed_hz(struct charset_reader *r, struct slice in, struct buf *out)
 {
+    struct stage st = {.r = r, .out = out};
     for (size_t i = 0; i < in.n; i++) {
         char c = in.p[i];
         if (r->n_escape) {
             r->n_escape = 0;
             if (c == '{' || c == '}')
                 r->mode = c == '{' ? SET_DOUBLE : SET_ASCII;
-            else if (c == '~' || c != '\n')
-                feed_iconv(r, c == '~' ? S("~") : slice_of((char[]){'~', c}, 2), out);
+            else if (c != '\n')
+                stage_add(&st, '~');
+            if (c != '{' && c != '}' && c != '~' && c != '\n')
+                stage_add(&st, c);
         } else if (c == '~') {
             r->n_escape = 1;
         } else {
@@ -273,9 +301,10 @@ static void feed_hz(struct charset_reader *r, struct slice in, struct buf *out)
                 r->mode = SET_ASCII;
             if (r->mode == SET_DOUBLE && c > 0x20 && c < 0x7f)
                 c = (char)(c | 0x80);
-            feed_iconv(r, slice_of(&c, 1), out);
+            stage_add(&st, c);
         }
     }
+    stage_flush(&st);
 }
 
 /* --- readers --- */

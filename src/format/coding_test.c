@@ -155,6 +155,7 @@ static void words(void **state)
     word("x=?utf-8?Q?=E2=82=AC?=y", "x\xe2\x82\xacy");
     word("=?utf-8?Q?lost end", "lost end");
     word("=?utf-8?Q?lost =?utf-8?Q?end?=", "lostend");
+    word("=?utf-8?Q?lost two =?utf-8?Q?end?=", "lost twoend");
     word("=?utf-8?X?a?=", "=?utf-8?X?a?=");
     word("=?utf-8?B?aGk?=", "hi");
     word("=??Q?=C3=A4?=", "\xc3\xa4");

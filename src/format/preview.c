@@ -24,7 +24,7 @@ const struct part *message_text_part(const struct message *m)
 static void plain(struct slice s, struct buf *out)
 {
     BUF_SCOPE kept = {0};
-    while (s.p) {
+    while (s.p && kept.n < PREVIEW_CHARS * 8) {
         struct slice line = slice_cut(&s, '\n');
         if (slice_eq(line, S("-- ")))
             break;

@@ -91,6 +91,23 @@ static size_t blank_at(struct slice s, size_t from, size_t to)
     return from;
 }
 
+/* The blanks before a "=?" that comes before `to`, or `to`. */
+static size_t next_word(struct slice s, size_t from, size_t to)
+{
+    for (size_t i = from;; i += 2) {
+        ptrdiff_t at = slice_search(slice_sub(s, i, to), S("=?"));
+        if (at < 0)
+            return to;
+        i += (size_t)at;
+        size_t b = i;
+        while (b > from && (s.p[b - 1] == ' ' || s.p[b - 1] == '\t' || s.p[b - 1] == '\r' ||
+                            s.p[b - 1] == '\n'))
+            b--;
+        if (b < i)
+            return b;
+    }
+}
+
 /* Reads the word that begins with "=?" at `at`. RFC 2047 2 */
 static bool read_word(struct decoder *d, struct slice s, size_t at, struct word *w)
 {
@@ -110,14 +127,9 @@ static bool read_word(struct decoder *d, struct slice s, size_t at, struct word 
         w->after = end;
     } else {
         /* "?=" may belong to a later word when this one has lost its own. */
-        size_t b = blank_at(s, from, end);
-        size_t next = b;
-        while (next < end &&
-               (s.p[next] == ' ' || s.p[next] == '\t' || s.p[next] == '\r' || s.p[next] == '\n'))
-            next++;
-        bool lost = b < end && slice_starts(slice_from(s, next), S("=?"));
-        w->after = lost ? b : end + 2;
-        end = lost ? b : end;
+        size_t lost = next_word(s, from, end);
+        w->after = lost < end ? lost : end + 2;
+        end = lost;
     }
     w->text = slice_sub(s, from, end);
     return true;
