@@ -16,9 +16,6 @@
 #include "directory/directory.h"
 #include "store/store.h"
 
-#pragma weak store_open
-#pragma weak store_close
-
 static bool store_is_open;
 
 int state_path(char out[STATE_PATH_MAX], const char *dir, const char *name, struct err *e)
@@ -74,7 +71,7 @@ int state_drop_privileges(const char *dir, struct err *e)
 
 int state_open_store(const char *dir, struct err *e)
 {
-    if (store_is_open || !store_open)
+    if (store_is_open)
         return 0;
     if (store_open(&(struct store_config){.dir = dir}, e))
         return -1;

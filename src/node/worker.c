@@ -15,15 +15,11 @@
 #include "io/loop.h"
 #include "io/resolver.h"
 #include "io/tls.h"
+#include "mail/host.h"
 #include "node/control.h"
 #include "node/loops.h"
 #include "node/service.h"
 #include "node/state.h"
-
-#if __has_include("mail/host.h")
-#include "mail/host.h"
-#pragma weak mail_hostname
-#endif
 
 SETTING(io, loops, INT, 0, 0, SOCKETS_LOOPS_MAX,
         "Event loops, each a thread with its own connections. 0: half of the cores, at most 16.");
@@ -67,20 +63,10 @@ static int limits_start(const struct serve *s, const struct node_sockets *socket
     return 0;
 }
 
-static struct slice own_name(void)
-{
-#if __has_include("mail/host.h")
-    if (mail_hostname)
-        return mail_hostname();
-#endif
-    static char name[256];
-    return gethostname(name, sizeof(name) - 1) ? S("localhost") : slice_str(name);
-}
-
 static int certificates_load(const struct serve *s, struct err *e)
 {
     char path[STATE_PATH_MAX];
-    return state_path(path, s->state_dir, "tls", e) ? -1 : tls_load(path, own_name(), e);
+    return state_path(path, s->state_dir, "tls", e) ? -1 : tls_load(path, mail_hostname(), e);
 }
 
 static int tls_start(const struct serve *s, const struct node_sockets *sockets, struct err *e)
