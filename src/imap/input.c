@@ -110,6 +110,13 @@ static void literal_take(struct session *s, bool append)
         refuse(r, true, ERR_LIMIT, "Out of memory");
 }
 
+/* What is passed over of a literal that comes without being waited for. */
+static uint64_t skip_max(const struct session *s)
+{
+    return s->state == STATE_NEW ? 2 * LITERAL_NEW_MAX
+                                 : SKIP_FACTOR * (uint64_t)setting_get(&set_imap_append_max);
+}
+
 /* What the client announced. A refusal of what it waits to send is the end of the command. */
 static void literal_begin(struct session *s)
 {
@@ -130,8 +137,10 @@ static void literal_begin(struct session *s)
         return;
     }
     r->skip_literal = true;
-    if (s->scan.len > SKIP_FACTOR * (uint64_t)setting_get(&set_imap_append_max))
+    if (s->scan.len > skip_max(s))
         session_bye(s, "[TOOBIG] The literal is too long");
+    else
+        request_refuse_early(r);
 }
 
 static void literal_body(struct session *s, struct slice bytes)

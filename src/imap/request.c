@@ -426,8 +426,26 @@ static int parse(struct request *r)
     return 0;
 }
 
+void request_refuse_early(struct request *r)
+{
+    if (r->answered)
+        return;
+    r->answered = true;
+    r->began_us = clock_mono_us();
+    parse(r);
+    r->outcome = CMD_FAIL;
+    reply_tagged(r, &r->out);
+    count(r);
+    write_out(r);
+    session_bad(r->s);
+}
+
 void request_start(struct request *r)
 {
+    if (r->answered) {
+        session_next(r->s);
+        return;
+    }
     r->began_us = clock_mono_us();
     if (parse(r)) {
         r->cmd = NULL;

@@ -37,6 +37,7 @@ struct request {
     size_t literal_bytes; /* in memory */
     struct err refused;   /* limits passed while reading: answered at the end of the command */
     bool refused_bad, skip_literal;
+    bool answered; /* refused already, while its last literal is still coming */
     struct arena arena;
     struct slice tag;
     void *args; /* parsed, in the arena */
@@ -75,7 +76,9 @@ bool request_step_full(const struct request *r);
 
 struct request *request_new(struct session *s);
 void request_free(struct request *r);
-void request_start(struct request *r);     /* the text is complete */
+void request_start(struct request *r); /* the text is complete */
+/* The tagged refusal at once; what still comes of the command is passed over (RFC 7888 4). */
+void request_refuse_early(struct request *r);
 void request_sync_only(struct request *r); /* IDLE: just the updates */
 void request_resume(struct request *r);    /* output has drained */
 /* From a LOOP handler whose work goes on elsewhere (AUTHENTICATE): run `run` at `place`. */
