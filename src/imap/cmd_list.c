@@ -36,7 +36,7 @@ int cmd_lsub_parse(struct request *r, struct imap_parser *p)
 
 static int by_path(const void *a, const void *b)
 {
-    return slice_cmp(((const struct name *)a)->path, ((const struct name *)b)->path);
+    return collection_path_cmp(((const struct name *)a)->path, ((const struct name *)b)->path);
 }
 
 static struct name *find(struct lister *l, struct slice path)

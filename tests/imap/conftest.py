@@ -1,0 +1,59 @@
+"""Fixtures of the IMAP tests: the server of tests/e2e (inside scripts/with-server, or one of its own)
+and a `user` without mail for each test."""
+import itertools
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+
+import serving  # noqa: E402
+import wire  # noqa: E402
+
+USERS = 120
+
+
+@pytest.fixture(scope="session")
+def server():
+    around = serving.inherited()
+    if around:
+        yield around
+        return
+    if not serving.WITH_SERVER.exists():
+        pytest.skip("scripts/with-server is not there")
+    own = serving.start(USERS)
+    yield own
+    own.stop()
+
+
+numbers = itertools.count(1)
+
+
+@pytest.fixture
+def user(server):
+    n = next(numbers)
+    if n > USERS:
+        pytest.fail("more accounts are needed: raise USERS")
+    return f"user{n}@example.test"
+
+
+@pytest.fixture
+def imap(server, user):
+    with wire.Imap(server, user) as connection:
+        yield connection
+
+
+MESSAGE = (b"From: Ann <ann@example.test>\r\nTo: bob@example.test\r\nSubject: %s\r\n"
+           b"Date: Mon, 02 Jan 2006 15:04:05 +0100\r\nMessage-ID: <%s@example.test>\r\n\r\n%s\r\n")
+
+
+@pytest.fixture
+def append(imap):
+    """append("INBOX", "subject", body=b"...", flags="(\\Seen)") on the test's connection."""
+
+    def add(mailbox, subject, body=b"text", flags="()"):
+        imap.ok("APPEND", mailbox, flags,
+                wire.Literal(MESSAGE % (subject.encode(), subject.encode(), body)))
+
+    return add
