@@ -166,7 +166,7 @@ static void childinfo(const struct lister *l, const struct name *n, struct buf *
     bool special = (select & IMAP_LIST_SPECIAL_USE) && n->child_special;
     if (!(select & IMAP_LIST_RECURSIVEMATCH) || (!subscribed && !special))
         return;
-    buf_adds(out, " (CHILDINFO (");
+    buf_adds(out, " (\"CHILDINFO\" (");
     if (subscribed)
         buf_adds(out, "\"SUBSCRIBED\"");
     if (special)
