@@ -10,7 +10,7 @@
 struct mail_hop {
     struct slice host; /* for TLS, logs and DSN */
     struct sockaddr_storage address;
-    char text[64]; /* "192.0.2.1:25" */
+    char text[80]; /* "192.0.2.1:25" */
     bool smarthost;
 };
 

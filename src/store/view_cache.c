@@ -143,7 +143,7 @@ static struct cached *find(struct stripe *s, uint64_t account, uint64_t collecti
 
 int view_get(struct txn *t, uint64_t collection, struct view **ret, struct err *e)
 {
-    struct facts f;
+    struct facts f = {0};
     if (read_facts(t, collection, &f, e))
         return -1;
     if (t->write) { /* what is not committed is nobody else's */
