@@ -2,10 +2,12 @@
 import os
 import pathlib
 import subprocess
+import sys
 
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TOP / "tests/e2e"))  # serving and wire
 
 
 def pytest_addoption(parser):
@@ -55,3 +57,13 @@ def carbonado(program, tmp_path):
         return out
 
     return run
+
+
+@pytest.fixture(scope="session")
+def server():
+    """One server for all tests of a worker that want no settings of their own (tests/e2e has its own
+    fixture of that name): five accounts."""
+    import serving
+    own = serving.inherited() or serving.start(5, "--set", "io.loops=3")
+    yield own
+    own.stop()

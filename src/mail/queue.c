@@ -19,7 +19,7 @@
 #include "mail/channel.h"
 #include "mail/task.h"
 
-SETTING(mail, queue_lifetime, TIME, 5 * DAY, MIN, 30 * DAY,
+SETTING(mail, queue_lifetime, TIME, 5 * DAY, SEC, 30 * DAY,
         "How long delivery is tried before the message goes back. RFC 5321 4.5.4.1: 4 to 5 days.");
 SETTING(mail, queue_active, INT, 1000, 10, 100000, "Deliveries held in memory at once.");
 SETTING(mail, queue_per_domain, INT, 5, 1, 1000, "Deliveries to one domain at once.");
