@@ -111,12 +111,13 @@ static int by_hash(struct db *db, unsigned shard, const unsigned char *hash, str
     db_bind_blob(q, 1, slice_of(hash, BLOB_HASH));
     int rc = db_next(q, e);
     if (rc > 0) {
-        *ret = (struct blob_ref){.id = (uint64_t)db_i64(q, 0),
-                                 .shard = shard,
-                                 .pack = (uint64_t)db_i64(q, 1),
-                                 .at = (uint64_t)db_i64(q, 2),
-                                 .size = (uint64_t)db_i64(q, 3)};
-        memcpy(ret->hash, hash, BLOB_HASH);
+        struct blob_ref r = {.id = (uint64_t)db_i64(q, 0),
+                             .shard = shard,
+                             .pack = (uint64_t)db_i64(q, 1),
+                             .at = (uint64_t)db_i64(q, 2),
+                             .size = (uint64_t)db_i64(q, 3)};
+        memcpy(r.hash, hash, BLOB_HASH); /* which may be that of *ret */
+        *ret = r;
         *ret_dead = db_i64(q, 4) != 0;
     }
     db_end(q);

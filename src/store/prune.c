@@ -86,7 +86,7 @@ static int read_dead(struct txn *t, int64_t account, int64_t floor, struct dead_
 
 static int item_end(struct txn *t, int64_t account, struct dead_item *d, struct err *e)
 {
-    return thread_leave(t, buf_slice(&d->refs), (uint64_t)d->id, e) ||
+    return thread_leave(t, (uint64_t)account, buf_slice(&d->refs), (uint64_t)d->id, e) ||
                    db_run(t->db, &stmt_prune_message, e, "i", d->row) ||
                    db_run(t->db, &stmt_prune_item, e, "ii", account, d->id) ||
                    blob_disown(t, (uint64_t)d->blob, BLOB_OF_ITEM, (uint64_t)account,

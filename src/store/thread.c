@@ -59,12 +59,12 @@ void thread_refs_pack(const struct thread_key *k, struct buf *out)
     }
 }
 
-int thread_leave(struct txn *t, struct slice refs, uint64_t item, struct err *e)
+int thread_leave(struct txn *t, uint64_t account, struct slice refs, uint64_t item, struct err *e)
 {
     for (; refs.n >= 8; refs = slice_from(refs, 8)) {
         uint64_t v;
         memcpy(&v, refs.p, sizeof v);
-        if (db_run(t->db, &stmt_thread_drop, e, "iii", (int64_t)t->account, (int64_t)le64toh(v),
+        if (db_run(t->db, &stmt_thread_drop, e, "iii", (int64_t)account, (int64_t)le64toh(v),
                    (int64_t)item))
             return -1;
     }

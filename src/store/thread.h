@@ -17,5 +17,5 @@ struct thread_key {
 int thread_join(struct txn *t, const struct thread_key *k, uint64_t item, uint64_t *ret_thread,
                 struct err *e);
 /* The item is gone for good: refs as stored with it. */
-int thread_leave(struct txn *t, struct slice refs, uint64_t item, struct err *e);
+int thread_leave(struct txn *t, uint64_t account, struct slice refs, uint64_t item, struct err *e);
 void thread_refs_pack(const struct thread_key *k, struct buf *out);
