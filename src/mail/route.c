@@ -62,7 +62,7 @@ static void add_address(struct route *r, struct slice host, const char *text, ui
         r->own = true;
         return;
     }
-    snprintf(hop.text, sizeof(hop.text), "%s:%u", text, port);
+    snprintf(hop.text, sizeof(hop.text), "%.45s:%u", text, port);
     r->hops[r->n++] = hop;
 }
 
