@@ -1,10 +1,15 @@
 /* cmd_serve.c - carbonado serve: the server in the foreground. */
+#include <unistd.h>
+
 #include "cli/cli.h"
 #include "node/supervisor.h"
 
 static int run(struct cli *c)
 {
     struct err e = {0};
+    int r = geteuid() == 0 ? CLI_OK : cli_check_owner(c); /* root becomes the owner */
+    if (r)
+        return r;
     struct serve s = {.state_dir = c->state_dir, .config = c->config};
     return supervisor_run(&s, &e) ? cli_fail(c, &e) : CLI_OK;
 }
@@ -17,6 +22,5 @@ const struct cli_command cmd_serve = {
         "Stays in the foreground and logs to stderr. Started as root it binds its ports, then\n"
         "becomes the owner of the state directory for good. SIGHUP reads the configuration and\n"
         "the certificates again; connections that are open go on.",
-    .flags = CLI_STATE,
     .run = run,
 };

@@ -485,6 +485,16 @@ void conns_tell_stopping(struct loop *l)
     }
 }
 
+bool conns_none_busy(struct loop *l)
+{
+    list_each(at, &l->conns)
+    {
+        if (list_entry(at, struct conn, all)->state != CONN_LINGER)
+            return false;
+    }
+    return true;
+}
+
 void conns_end_all(struct loop *l)
 {
     while (!list_empty(&l->conns)) {

@@ -263,8 +263,7 @@ static void draining_says_goodbye(void **state)
         fd[i] = hello();
     int64_t began = clock_mono_ms();
     listeners_stop();
-    test_set("io.linger_timeout", "100ms");
-    loops_drain(500);
+    loops_drain(5000);
     assert_in_range(clock_mono_ms() - began, 0, 900);
     assert_int_equal(server.stopped, 20);
     for (int i = 0; i < 20; i++) {
@@ -272,7 +271,6 @@ static void draining_says_goodbye(void **state)
         test_expect_end(fd[i]);
         close(fd[i]);
     }
-    test_set("io.linger_timeout", "2s");
 }
 
 static void stopping_ends_open_and_busy_connections(void **state)

@@ -237,7 +237,7 @@ struct look {
 static void look_for_conns(void *arg)
 {
     struct look *k = arg;
-    k->empty = list_empty(&k->loop->conns);
+    k->empty = conns_none_busy(k->loop);
 }
 
 void loops_drain(int64_t ms)

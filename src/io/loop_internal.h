@@ -58,6 +58,7 @@ void wheel_run(struct loop *l);
 void conns_run_ready(struct loop *l);
 void conns_flush(struct loop *l);
 void conns_tell_stopping(struct loop *l);
+bool conns_none_busy(struct loop *l); /* those that only linger do not count */
 void conns_end_all(struct loop *l);
 
 /* listener.c: no connection is left. */
