@@ -34,6 +34,29 @@ static bool has_time(struct slice s)
     return false;
 }
 
+static bool begins_with_day(struct slice s)
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    for (size_t i = 0; i < 21; i += 3)
+        if (s.n > 3 && s.p[3] == ' ' && memcmp(s.p, days + i, 3) == 0)
+            return true;
+    return false;
+}
+
+/* After an empty line: a time of day, or nothing but a sender. Without one: what no prose is, the
+   full form or the bare "From -" of Netscape and its heirs. */
+static bool is_separator(const struct mbox_reader *r, struct slice line)
+{
+    struct slice rest = slice_trim(slice_from(line, 5)), sender = slice_cut(&rest, ' ');
+    struct date date;
+    rest = slice_trim(rest);
+    if (slice_eq(sender, S("-")) && !rest.n)
+        return true;
+    if (!r->begun_empty)
+        return begins_with_day(rest) && has_time(rest) && date_parse(rest, &date);
+    return has_time(line) || (!r->any && !r->skipped) || (!rest.n && slice_find(sender, '@') > 0);
+}
+
 static int separator(struct mbox_reader *r, struct slice line)
 {
     int stop = r->in_message ? r->sink.end(r->sink.ctx) : 0;
@@ -70,10 +93,10 @@ static int decide(struct mbox_reader *r, bool whole, int *ret_stop)
         }
         return 1;
     }
-    if (from && quotes == 0 && r->begun_empty) {
+    if (from && quotes == 0) {
         if (!whole && r->n_held < MBOX_LINE_MAX)
             return 1;
-        if (whole && has_time(s)) {
+        if (whole && is_separator(r, s)) {
             *ret_stop = separator(r, s);
             r->n_held = 0;
             return 0;

@@ -1,8 +1,10 @@
 /* mbox.h - mailboxes in one file: messages after "From " lines, for import and export. Push style
    in constant memory: feed any chunks, the sink is called as messages begin, go on and end. Reading
    takes mboxrd and mboxo: one ">" goes from each line of ">...From " (mboxrd), or only from ">From
-   " (mboxo). A "From " line counts when a blank line or nothing is before it and a time of day is
-   in it; other lines that begin so are text that somebody forgot to quote. */
+   " (mboxo). A "From " line counts when a blank line or nothing is before it and it
+   has a time of day, or no more than a sender with an @; "From -" alone and "From sender Day Mon dd
+   hh:mm:ss year" always; the first line of a file always. Other lines that begin so are text that
+   somebody forgot to quote. */
 #pragma once
 
 #include "base/buf.h"

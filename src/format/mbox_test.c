@@ -48,6 +48,11 @@ static void reading(void **state)
     check(S("From a 00:00\n>From x\n>>From y\n"), MBOX_O, "{a -1|From x\n>>From y\n}");
     check(S("From a 00:00\nFrom "), MBOX_RD, "{a -1|From }");
     check(S("From a 00:00\n\r"), MBOX_RD, "{a -1|\r}");
+    check(S("From -\nA: 1\n\nFrom a@b\nB: 2\n\nFrom love\n"), MBOX_RD,
+          "{- -1|A: 1\n}{a@b -1|B: 2\n\nFrom love\n}");
+    check(S("From -\nA: 1\nFrom - \nB: 2\nFrom x Thu Jan  1 00:00:09 1970\nC\nFrom 12:30 on\n"),
+          MBOX_RD, "{- -1|A: 1\n}{- -1|B: 2\n}{x 9|C\nFrom 12:30 on\n}");
+    check(S("text\n\nFrom love\n"), MBOX_RD, "");
     check(S("no mbox\n\nat all\n"), MBOX_RD, "");
     check(S(""), MBOX_RD, "");
 }

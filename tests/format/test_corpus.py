@@ -11,6 +11,7 @@ import email.utils
 import functools
 import hashlib
 import json
+import mailbox
 import os
 import pathlib
 import re
@@ -48,6 +49,9 @@ address-rule: text that is no address: each parser makes something else of it
 date-rule: a date that only one of the two can read
 word-rule: encoded words that are broken or of an unknown charset: repaired here, left there
 word-blank: Python puts a blank between an encoded word and the text that follows it without one
+quoted-from: an mbox line ">From ..." before the header of a message inside is passed over here, and ends the header for Python
+empty-boundary: an empty boundary delimits nothing here
+from-prose: a line "From Russia with love" is text here, the beginning of a message for Python
 mixed-8bit: raw 8-bit text in which only parts are UTF-8""".splitlines())
 
 
@@ -172,6 +176,22 @@ def test_header_fields_like_python():
         if mine != [(n, latin(v).lstrip(" \t")) for n, v in message.raw_items()]:
             found.add(("python-header", name))
     compare(("python-header",), found)
+
+
+@needs_corpus
+def test_boxes_like_python():
+    """As many messages in each mbox file, and the same trees."""
+    found = set()
+    for box in sorted((CORPUS / "mbox").glob("*.mbox")):
+        mine = [m for name, m in ours().items() if name.startswith(box.name + "#")]
+        other = mailbox.mbox(str(box), create=False)
+        if len(other) != len(mine):
+            found.add(("mbox-count", box.name))
+            continue
+        for i, m in enumerate(mine):
+            if our_shape(m) != shape(walk(email.message_from_bytes(other.get_bytes(i)))):
+                found.add(("mbox-tree", m["file"]))
+    compare(("mbox-count", "mbox-tree"), found)
 
 
 CODECS = {"iso-8859-1": "cp1252", "us-ascii": None, "gb2312": "gb18030", "ks_c_5601-1987": "cp949",
