@@ -9,5 +9,6 @@ void pop3_cmd_stls(struct pop3_session *s, const struct pop3_command *c)
         return;
     }
     pop3_ok(s, "go on");
+    s->securing = true;
     conn_starttls(s->c);
 }

@@ -218,14 +218,14 @@ static size_t on_input(struct conn *c, struct slice in)
 {
     struct pop3_session *s = conn_user(c);
     size_t at = 0;
-    while (at < in.n && !is_busy(s) && !s->ended) {
+    while (at < in.n && !is_busy(s) && !s->ended && !s->securing) {
         size_t n = read_line(s, slice_from(in, at));
         if (n == 0)
             break;
         at += n;
     }
     settle(s);
-    return s->ended ? in.n : at;
+    return s->ended || s->securing ? in.n : at; /* plain text behind STLS is thrown away */
 }
 
 /* --- the connection ------------------------------------------------------------------------- */
@@ -245,6 +245,7 @@ static void on_opened(struct conn *c)
 static void on_secured(struct conn *c)
 {
     struct pop3_session *s = conn_user(c);
+    s->securing = false;
     pop3_auth_end(s);
     s->user[0] = '\0';
 }

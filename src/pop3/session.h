@@ -32,6 +32,7 @@ struct pop3_session {
     struct conn *c; /* NULL: the connection has ended while a job runs */
     enum pop3_state state;
     bool job, paused, ended, stopping, locked;
+    bool securing; /* between STLS and the end of the handshake */
     unsigned errors;
     uint64_t retrieved, deleted;
     struct line_scan line;

@@ -15,5 +15,6 @@ void smtp_cmd_starttls(struct smtp_session *s, struct slice args)
     }
     smtp_session_reply(s, 220, "2.0.0", "Go on");
     smtp_session_forget(s);
+    s->securing = true;
     conn_starttls(s->c);
 }

@@ -269,13 +269,13 @@ static size_t on_input(struct conn *c, struct slice in)
         smtp_session_end(s, 554, "5.5.1", "You spoke before the greeting");
         return in.n;
     }
-    while (at < in.n && !s->busy && !s->ended) {
+    while (at < in.n && !s->busy && !s->ended && !s->securing) {
         size_t n = read_some(s, slice_from(in, at));
         if (n == 0)
             break;
         at += n;
     }
-    return s->ended ? in.n : at;
+    return s->ended || s->securing ? in.n : at; /* plain text behind STARTTLS is thrown away */
 }
 
 /* --- the connection ------------------------------------------------------------------------- */
@@ -304,7 +304,9 @@ static void on_opened(struct conn *c)
 
 static void on_secured(struct conn *c)
 {
-    smtp_session_forget(conn_user(c));
+    struct smtp_session *s = conn_user(c);
+    s->securing = false;
+    smtp_session_forget(s);
 }
 
 static void on_idle(struct conn *c)

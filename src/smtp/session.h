@@ -60,6 +60,7 @@ struct smtp_session {
     enum smtp_state state;
     enum smtp_reading reading;
     bool esmtp, greeted, busy, ended, stopping, logged_in;
+    bool securing; /* between STARTTLS and the end of the handshake */
     unsigned errors, messages;
     struct line_scan line;
     char helo[SMTP_DOMAIN_MAX + 1];
