@@ -51,9 +51,9 @@ void smtp_cmd_ehlo(struct smtp_session *s, struct slice args)
              SARG(mail_hostname()), (long long)setting_get(&set_smtp_message_max));
     if (s->profile->kind != KIND_LMTP)
         buf_add(&text, S("\nDSN"));
-    buf_addf(&text, "\nLIMITS MAILMAX=%lld RCPTMAX=%lld",
-             (long long)setting_get(&set_smtp_messages_max),
-             (long long)setting_get(&set_smtp_recipients_max));
+    buf_addf(&text, "\nLIMITS RCPTMAX=%lld", (long long)setting_get(&set_smtp_recipients_max));
+    if (s->profile->kind != KIND_LMTP)
+        buf_addf(&text, " MAILMAX=%lld", (long long)setting_get(&set_smtp_messages_max));
     if (conn_can_tls(s->c))
         buf_add(&text, S("\nSTARTTLS"));
     if (s->profile->kind == KIND_SUBMISSION && !s->logged_in)

@@ -88,9 +88,11 @@ void smtp_session_end(struct smtp_session *s, unsigned code, const char *enhance
     conn_close(s->c);
 }
 
+/* LMTP clients are our own delivery agents: a refused recipient is no fault of theirs. */
 static void count_error(struct smtp_session *s)
 {
-    if (++s->errors >= (unsigned)setting_get(&set_smtp_errors_max))
+    s->errors++;
+    if (s->profile->kind != KIND_LMTP && s->errors >= (unsigned)setting_get(&set_smtp_errors_max))
         smtp_session_end(s, 421, "4.7.0", "Too many errors");
 }
 

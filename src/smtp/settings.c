@@ -15,8 +15,10 @@ SETTING(smtp, header_max, SIZE, 4 * MiB, 16 * KiB, 64 * MiB,
 SETTING(smtp, message_max, SIZE, 50 * MiB, 64 * KiB, 2 * GiB, "Largest message (SIZE, RFC 1870).");
 SETTING(smtp, recipients_max, INT, 1000, 100, 100000,
         "Recipients of one message. RFC 5321 4.5.3.1.8 asks for at least 100.");
-SETTING(smtp, messages_max, INT, 1000, 1, 1000000, "Messages in one session (RFC 9422 MAILMAX).");
-SETTING(smtp, errors_max, INT, 20, 1, 10000, "Refused commands after which a session is ended.");
+SETTING(smtp, messages_max, INT, 1000, 1, 1000000,
+        "Messages in one session (RFC 9422 MAILMAX). LMTP has no limit.");
+SETTING(smtp, errors_max, INT, 20, 1, 10000,
+        "Refused commands after which a session is ended. LMTP has no limit.");
 SETTING(smtp, idle_timeout, TIME, 5 * MIN, SEC, HOUR,
         "A client that is silent for so long is closed. RFC 5321 4.5.3.2.7 asks for 5m.");
 SETTING(

@@ -19,7 +19,8 @@ int smtp_transaction_begin(struct smtp_session *s, struct err *e)
 {
     struct smtp_transaction *t = calloc(1, sizeof(*t));
     BUG_IF(!t);
-    if (s->messages >= (unsigned)setting_get(&set_smtp_messages_max)) {
+    if (s->profile->kind != KIND_LMTP &&
+        s->messages >= (unsigned)setting_get(&set_smtp_messages_max)) {
         free(t);
         return err_set(e, ERR_LIMIT, "4.5.3 Too many messages in one session");
     }
