@@ -1,6 +1,7 @@
 /* ops_account.c - accounts, their passwords and quotas. */
 #include "auth/auth.h"
 #include "node/ops.h"
+#include "store/store.h"
 
 int op_arg_account(json_t *args, const char *key, struct arena *a, struct account_info *ret,
                    struct err *e)
@@ -53,6 +54,20 @@ static int read_flags(json_t *args, uint64_t *flags, struct err *e)
                : 0;
 }
 
+/* Makes the mailboxes of an account and tells the store its quota. */
+static int store_account(struct txn *t, void *arg, struct err *e)
+{
+    const int64_t *quota = arg;
+    return account_create(t, e) || account_set_quota(t, *quota, e) ? -1 : 0;
+}
+
+static int forget_account(struct txn *t, void *arg, struct err *e)
+{
+    int *more = arg;
+    *more = account_delete(t, e);
+    return *more < 0 ? -1 : 0;
+}
+
 /* With a password that is refused there is no account either. */
 static int add(json_t *args, struct slice payload, json_t **ret, struct buf *out, struct err *e)
 {
@@ -67,7 +82,8 @@ static int add(json_t *args, struct slice payload, json_t **ret, struct buf *out
         op_arg_number(args, "quota", false, 0, &quota, e) || read_flags(args, &flags, e) ||
         directory_account_add(address, name, flags, quota, &id, e))
         return -1;
-    if (password.p && auth_set_password(id, password, e)) {
+    if ((password.p && auth_set_password(id, password, e)) ||
+        store_write(id, store_account, &quota, e)) {
         directory_account_remove(id, NULL);
         return -1;
     }
@@ -86,8 +102,13 @@ static int remove_(json_t *args, struct slice payload, json_t **ret, struct buf 
     (void)payload;
     (void)ret;
     (void)out;
-    if (arg_itself(args, &a, &info, e))
+    /* No mail may come while it goes; what is interrupted can be asked for again. */
+    if (arg_itself(args, &a, &info, e) ||
+        directory_account_set_flags(info.id, info.flags | ACCOUNT_DISABLED, e))
         return -1;
+    for (int more = 1; more > 0;)
+        if (store_write(info.id, forget_account, &more, e))
+            return -1;
     return directory_account_remove(info.id, e);
 }
 
@@ -117,7 +138,8 @@ static int set(json_t *args, struct slice payload, json_t **ret, struct buf *out
     if (read_flags(args, &flags, e) || op_arg_number(args, "quota", false, info.quota, &quota, e) ||
         (name.p && directory_account_set_name(info.id, name, e)) ||
         (flags != info.flags && directory_account_set_flags(info.id, flags, e)) ||
-        (quota != info.quota && directory_account_set_quota(info.id, quota, e)) ||
+        (quota != info.quota && (directory_account_set_quota(info.id, quota, e) ||
+                                 store_write(info.id, store_account, &quota, e))) ||
         directory_account_by_id(info.id, &a, &info, e))
         return -1;
     *ret = account_json(&info);
@@ -176,9 +198,33 @@ static int password(json_t *args, struct slice payload, json_t **ret, struct buf
     return auth_set_password(info.id, text, e);
 }
 
+static int usage(json_t *args, struct slice payload, json_t **ret, struct buf *out, struct err *e)
+{
+    ARENA_SCOPE a = {.limit = 65536};
+    struct account_info info;
+    struct account_usage u = {0};
+    struct txn *t;
+    (void)payload;
+    (void)out;
+    if (op_arg_account(args, "address", &a, &info, e) || txn_read(info.id, &t, e))
+        return -1;
+    int r = account_usage(t, &u, e);
+    txn_end(t);
+    if (r == 0)
+        *ret = json_pack("{s:o, s:I, s:I, s:I}", "address", op_json_text(info.address), "bytes",
+                         (json_int_t)u.bytes, "messages", (json_int_t)u.messages, "quota",
+                         (json_int_t)info.quota);
+    return r;
+}
+
 const struct op ops_account[] = {
-    {"account.add", add},           {"account.remove", remove_},
-    {"account.show", show},         {"account.set", set},
-    {"account.rename", rename_},    {"account.list", list},
-    {"account.password", password}, {0},
+    {"account.add", add, .needs_store = true},
+    {"account.remove", remove_, .needs_store = true},
+    {"account.show", show},
+    {"account.set", set, .needs_store = true},
+    {"account.rename", rename_},
+    {"account.list", list},
+    {"account.usage", usage, .needs_store = true},
+    {"account.password", password},
+    {0},
 };

@@ -1,0 +1,28 @@
+/* journal.h - how far an import or export has come, in STATE/transfers, so that the same command
+   given again goes on where it stopped. Lines: the task; `try N` before something is done that an
+   interruption leaves in doubt; `done COUNT FAILED POSITION` after it. Gone at the end. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct journal {
+    int fd;
+    char path[4096];
+    /* what was read */
+    bool found; /* it goes on from an earlier time */
+    uint64_t count, failed;
+    struct buf position; /* of the last `done`; empty: from the start */
+    bool tried;          /* the last line is a `try` */
+    uint64_t try_number;
+};
+
+/* task: what is done, from where, to where: another task is another journal. restart: forget what
+   there is. */
+int journal_open(struct journal *j, const char *state_dir, struct slice task, bool restart,
+                 struct err *e);
+int journal_try(struct journal *j, uint64_t number, struct err *e);
+int journal_done(struct journal *j, uint64_t count, uint64_t failed, struct slice position,
+                 struct err *e);
+void journal_finish(struct journal *j); /* the task is complete: the file goes */
+void journal_close(struct journal *j);
