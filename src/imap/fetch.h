@@ -29,6 +29,7 @@ struct fetch {
     struct imap_fetch_args args;
     bool planned, marks_seen;
     bool open;           /* msg is under way: its ")" is still to come */
+    bool space;          /* an item was written: the next one has a space before it */
     struct uidset uids;  /* what was asked for and is in the view */
     size_t range;        /* how far we are: this range of uids ... */
     uint32_t next;       /* ... and uids from this one on */
@@ -39,7 +40,7 @@ struct fetch {
 };
 
 /* Writes the items of the database, from "* n FETCH (" on. */
-int fetch_items(struct request *r, struct txn *t, const struct fetch *f, const struct entry *en,
+int fetch_items(struct request *r, struct txn *t, struct fetch *f, const struct entry *en,
                 uint32_t seq);
 unsigned fetch_want(const struct imap_fetch_args *a);
 

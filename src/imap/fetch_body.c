@@ -266,8 +266,9 @@ int fetch_body(struct request *r, struct fetch *f)
         if (r->out.n >= OUTPUT_STEP)
             return 1;
         const struct imap_fetch_body *b = &f->args.bodies[m->item++];
-        if (r->out.p[r->out.n - 1] != '(')
+        if (f->space)
             buf_addc(&r->out, ' ');
+        f->space = true;
         buf_add(&r->out, b->label);
         int rc = !m->bytes                      ? -1
                  : b->kind == IMAP_BODY_SECTION ? body_section(r, f, b)

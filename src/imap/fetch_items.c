@@ -63,7 +63,7 @@ static void write_item(struct request *r, unsigned item, const struct entry *en)
     }
 }
 
-int fetch_items(struct request *r, struct txn *t, const struct fetch *f, const struct entry *en,
+int fetch_items(struct request *r, struct txn *t, struct fetch *f, const struct entry *en,
                 uint32_t seq)
 {
     unsigned items = f->args.items;
@@ -76,13 +76,14 @@ int fetch_items(struct request *r, struct txn *t, const struct fetch *f, const s
         items |= IMAP_FETCH_MODSEQ;
     if ((items & IMAP_FETCH_FLAGS) && flags_load(r, t, &r->job.err))
         return -1;
-    const char *space = "";
+    f->space = false;
     buf_addf(&r->out, "* %u FETCH (", seq);
     for (unsigned bit = 1; bit <= IMAP_FETCH_THREADID; bit <<= 1) {
         if (!(items & bit))
             continue;
-        buf_adds(&r->out, space);
-        space = " ";
+        if (f->space)
+            buf_addc(&r->out, ' ');
+        f->space = true;
         write_item(r, bit, en);
     }
     return 0;
