@@ -1,0 +1,190 @@
+"""POP3 as clients use it: capabilities, listings, UIDL, TOP, DELE and QUIT, long answers, TLS."""
+import base64
+import itertools
+import poplib
+import re
+import shutil
+import ssl
+import subprocess
+
+import pytest
+
+from wire import Imap, Literal, Pop3, Smtp
+
+users = itertools.cycle(["user4@example.test", "user5@example.test"])
+
+
+def append(server, user, *messages):
+    with Imap(server, user) as imap:
+        for m in messages:
+            imap.ok("APPEND", "INBOX", Literal(m))
+
+
+@pytest.fixture
+def user(server):
+    """An account whose INBOX is empty."""
+    name = next(users)
+    with Imap(server, name) as imap:
+        imap.ok("SELECT", "INBOX")
+        imap.ok("UID STORE", "1:*", "+FLAGS.SILENT (\\Deleted)")
+        imap.ok("EXPUNGE")
+    return name
+
+
+THREE = [b"Subject: one\r\n\r\n.\r\n..two\r\nthree\r\n", b"Subject: two\r\n\r\n", b"Subject: three\r\n\r\nlast line"]
+
+
+def test_capabilities(server):
+    with Pop3(server) as pop3:
+        pop3.ok("CAPA")
+        names = [line.split()[0] for line in pop3.lines().split(b"\r\n") if line]
+        assert {b"TOP", b"UIDL", b"RESP-CODES", b"AUTH-RESP-CODE", b"PIPELINING", b"EXPIRE", b"UTF8", b"LANG", b"STLS",
+                b"USER", b"SASL", b"IMPLEMENTATION"} == set(names)
+        pop3.ok("LANG en")
+        pop3.ok("LANG")
+        pop3.lines()
+        assert pop3.ask("LANG xx").startswith(b"-ERR")
+        pop3.ok("UTF8")
+
+
+def test_a_session(server, user):
+    append(server, user, *THREE)
+    sizes = [len(m) for m in THREE]
+    with Pop3(server, user) as pop3:
+        assert pop3.ok("STAT") == b"+OK 3 %d" % sum(sizes)
+        pop3.ok("LIST")
+        assert pop3.lines() == b"".join(b"%d %d\r\n" % (n, s) for n, s in enumerate(sizes, 1))
+        assert pop3.ok("LIST 2") == b"+OK 2 %d" % sizes[1]
+        assert pop3.retr(1) == THREE[0] and pop3.retr(2) == THREE[1]
+        assert pop3.retr(3) == THREE[2] + b"\r\n"  # the answer ends with a whole line
+        pop3.ok("TOP 1 0")
+        assert pop3.lines() == b"Subject: one\r\n\r\n"
+        pop3.ok("TOP 1 2")
+        assert pop3.lines() == b"Subject: one\r\n\r\n.\r\n..two\r\n"
+        pop3.ok("DELE 2")
+        assert pop3.ok("STAT") == b"+OK 2 %d" % (sizes[0] + sizes[2])
+        pop3.ok("LIST")
+        assert [line.split()[0] for line in pop3.lines().split(b"\r\n") if line] == [b"1", b"3"]
+        pop3.ok("RSET")
+        assert pop3.ok("STAT").split()[1] == b"3"
+        pop3.ok("DELE 1")
+        pop3.ok("DELE 3")
+        pop3.ok("QUIT")
+    with Pop3(server, user) as pop3:
+        assert pop3.ok("STAT").split()[1] == b"1" and pop3.retr(1) == THREE[1]
+
+
+def test_uidl_is_for_ever(server, user):
+    append(server, user, *THREE)
+
+    def uidl():
+        with Pop3(server, user) as pop3:
+            pop3.ok("UIDL")
+            lines = pop3.lines().split(b"\r\n")[:-1]
+            assert all(pop3.ok(f"UIDL {n + 1}")[4:] == line for n, line in enumerate(lines))
+            pop3.ok("QUIT")
+        return [line.split()[1] for line in lines]
+
+    first = uidl()
+    assert len(set(first)) == 3 and all(re.fullmatch(rb"[!-~]{1,70}", u) for u in first)
+    with Imap(server, user) as imap:  # away and back, and a copy of one
+        imap.ok("SELECT", "INBOX")
+        imap.ok("MOVE", "1", "Archive")
+        imap.ok("COPY", "1", "INBOX")
+        imap.ok("SELECT", "Archive")
+        imap.ok("MOVE", "1:*", "INBOX")
+    again = uidl()
+    assert len(set(again)) == 4
+    assert set(first) <= set(again)
+
+
+def test_a_message_that_goes_meanwhile(server, user):
+    append(server, user, *THREE)
+    with Pop3(server, user) as pop3:
+        with Imap(server, user) as imap:
+            imap.ok("SELECT", "INBOX")
+            imap.ok("STORE", "1", "+FLAGS (\\Deleted)")
+            imap.ok("EXPUNGE")
+        assert pop3.ask("RETR 1").startswith(b"-ERR")
+        assert pop3.retr(2) == THREE[1]
+        pop3.ok("DELE 1")
+        pop3.ok("QUIT")
+    with Pop3(server, user) as pop3:
+        assert pop3.ok("STAT").split()[1] == b"2"
+
+
+def test_a_large_message_and_a_slow_client(server, user):
+    large = b"Subject: large\r\n\r\n" + b"".join(b".%070d\r\n" % n for n in range(100_000))
+    append(server, user, large)
+    with Pop3(server, user) as pop3:
+        pop3.send(b"RETR 1\r\nSTAT\r\nRETR 1\r\n")
+        assert pop3.line().startswith(b"+OK") and pop3.lines() == large
+        assert pop3.line().startswith(b"+OK 1 ")
+        assert pop3.line().startswith(b"+OK") and pop3.lines() == large
+
+
+def test_auth(server):
+    for lines in ([b"AUTH PLAIN " + base64.b64encode(b"\0user1@example.test\0pass")],
+                  [b"AUTH PLAIN", base64.b64encode(b"\0user1@example.test\0pass")],
+                  [b"AUTH LOGIN", base64.b64encode(b"user1@example.test"), base64.b64encode(b"pass")]):
+        with Pop3(server) as pop3:
+            for line in lines[:-1]:
+                assert pop3.ask(line).startswith(b"+ ")
+            pop3.ok(lines[-1])
+            pop3.ok("STAT")
+            pop3.ok("QUIT")
+    with Pop3(server) as pop3:
+        wrong = base64.b64encode(b"\0user2@example.test\0no").decode()
+        assert pop3.ask(f"AUTH PLAIN {wrong}").startswith(b"-ERR [AUTH]")
+        assert pop3.ask("AUTH NOTHING").startswith(b"-ERR")
+        assert pop3.ask("AUTH PLAIN").startswith(b"+ ")
+        assert pop3.ask("*").startswith(b"-ERR")
+        assert pop3.ask("STAT").startswith(b"-ERR")
+
+
+def test_poplib_over_tls(server, user):
+    append(server, user, THREE[0])
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    plain = poplib.POP3(server.host, server.ports["POP3"])
+    plain.stls(context)
+    for pop3 in (plain, poplib.POP3_SSL(server.host, server.ports["POP3S"], context=context)):
+        assert "STLS" not in pop3.capa()
+        pop3.user(user)
+        pop3.pass_("pass")
+        assert pop3.stat()[0] == 1
+        pop3.quit()
+
+
+def test_fetchmail(server, user, tmp_path):
+    """From one account over POP3 into another over LMTP."""
+    if not shutil.which("fetchmail"):
+        pytest.skip("fetchmail is not installed")
+    append(server, user, *THREE)
+    rc = tmp_path / "rc"
+    rc.write_text(f"""poll {server.host} protocol pop3 port {server.ports['POP3']} uidl
+    user "{user}" password "pass" sslproto ''
+    lmtp smtphost {server.host}/{server.ports['LMTP']} smtpname user1@example.test
+""")
+    rc.chmod(0o600)
+    done = subprocess.run(["fetchmail", "-f", rc, "--pidfile", tmp_path / "pid", "-i", tmp_path / "ids", "-v"],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+                          env={"HOME": str(tmp_path), "FETCHMAILHOME": str(tmp_path)})
+    assert done.returncode == 0, done.stdout.decode()
+    with Pop3(server, "user1@example.test") as pop3:
+        count = int(pop3.ok("STAT").split()[1])
+        got = [pop3.retr(n + 1) for n in range(count)]
+        for n in range(count):
+            pop3.ok(f"DELE {n + 1}")
+        pop3.ok("QUIT")
+    assert sorted(re.search(rb"Subject: (\w+)", m).group(1) for m in got) == [b"one", b"three", b"two"]
+    with Pop3(server, user) as pop3:
+        assert pop3.ok("STAT") == b"+OK 0 0"
+
+
+def test_byte_stuffing_of_what_came_by_lmtp(server, user):
+    text = b"Subject: dots\r\n\r\n.\r\n.\r\n..\r\n...x\r\n"
+    with Smtp(server, "LMTP") as lmtp:
+        assert lmtp.deliver("a@b.example", [user], text)[0][0] == 250
+    with Pop3(server, user) as pop3:
+        assert pop3.retr(1).endswith(b"\r\n" + text)
