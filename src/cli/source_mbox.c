@@ -343,7 +343,7 @@ static int read_message(struct mbox *m, struct source_message *msg, struct err *
 {
     struct reading r = {.msg = msg, .header = true};
     struct slice line;
-    bool begins = true, after_blank = true, whole;
+    bool begins = true, after_blank = true, whole = false;
     int got;
     int64_t at;
     msg->received_at = m->received_at;
