@@ -170,14 +170,14 @@ def maildir(folder, box="INBOX"):
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_mbsync_both_ways(server, user, tmp_path, tls):
     with Imap(server, user) as imap:
-        imap.ok("CREATE", "Archive")
+        imap.ok("CREATE", "Projects")
         for n in range(20):
             imap.ok("APPEND", "INBOX", "(\\Seen)" if n % 2 else "()", '"05-Mar-2024 10:20:30 +0100"',
                     Literal(b"Message-ID: <m%d@x>\r\nSubject: m%d\r\n\r\nx\r\n" % (n, n)))
-        imap.ok("APPEND", "Archive", Literal(b"Subject: old\r\n\r\nx\r\n"))
+        imap.ok("APPEND", "Projects", Literal(b"Subject: old\r\n\r\nx\r\n"))
     mbsync(server, user, tmp_path, tls)
     files = maildir(tmp_path)
-    assert len(files) == 20 and len(maildir(tmp_path, "Archive")) == 1
+    assert len(files) == 20 and len(maildir(tmp_path, "Projects")) == 1
     assert sum("S" in p.name.rpartition(",")[2] for p in files) == 10
     # Here: one flagged, one deleted, one new, one new folder. There: one deleted, one flag gone.
     by_subject = {re.search(r"Subject: (\w+)", p.read_text()).group(1): p for p in files}
