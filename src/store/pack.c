@@ -50,13 +50,9 @@ void pack_path(char *out, size_t n, const char *dir, uint64_t pack)
     snprintf(out, n, "%s/%llu.pack", dir, (unsigned long long)pack);
 }
 
-int pack_create(const char *dir, uint64_t shard, uint64_t pack, int *ret_fd, struct err *e)
+static int head_write(int fd, const char *path, uint64_t shard, uint64_t pack, struct err *e)
 {
-    char path[4096], head[PACK_HEAD] = {0};
-    pack_path(path, sizeof path, dir, pack);
-    AUTO_FD fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_errno(e, ERR_IO, "%s", path);
+    char head[PACK_HEAD] = {0};
     memcpy(head, pack_magic, 8);
     put32(head + 8, PACK_FORMAT);
     put32(head + 12, PACK_FORMAT);
@@ -66,8 +62,32 @@ int pack_create(const char *dir, uint64_t shard, uint64_t pack, int *ret_fd, str
     put64(head + 56, XXH3_64bits(head, 56));
     if (fd_pwrite_all(fd, head, sizeof head, 0))
         return err_errno(e, ERR_IO, "%s", path);
+    return 0;
+}
+
+int pack_create(const char *dir, uint64_t shard, uint64_t pack, int *ret_fd, struct err *e)
+{
+    char path[4096];
+    pack_path(path, sizeof path, dir, pack);
+    AUTO_FD fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_errno(e, ERR_IO, "%s", path);
+    if (head_write(fd, path, shard, pack, e))
+        return -1;
     *ret_fd = TAKE_FD(fd);
     return 0;
+}
+
+int pack_mend(const char *dir, uint64_t shard, uint64_t pack, struct err *e)
+{
+    char path[4096];
+    pack_path(path, sizeof path, dir, pack);
+    AUTO_FD fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(e, ERR_IO, "%s", path);
+    if (head_write(fd, path, shard, pack, e))
+        return -1;
+    return fsync(fd) ? err_errno(e, ERR_IO, "%s", path) : 0;
 }
 
 int pack_open(const char *dir, uint64_t shard, uint64_t pack, bool write, int *ret_fd,

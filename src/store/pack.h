@@ -43,6 +43,9 @@ int pack_create(const char *dir, uint64_t shard, uint64_t pack, int *ret_fd, str
 int pack_open(const char *dir, uint64_t shard, uint64_t pack, bool write, int *ret_fd,
               struct err *e);
 
+/* Writes the head of an existing file anew, for one whose head is damaged. */
+int pack_mend(const char *dir, uint64_t shard, uint64_t pack, struct err *e);
+
 /* The head of a record for these frames; the frames' bytes follow it in the file. */
 void record_head(const struct frames *f, const struct record_origin *o, struct buf *out);
 static inline uint64_t record_length(const struct frames *f)

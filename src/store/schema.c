@@ -7,12 +7,13 @@
 #include "store/schema.h"
 
 #define SCHEMA_1(BYTES, ROW, CLUSTERED)                                                            \
-    "CREATE TABLE store_meta (name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL);"             \
+    "CREATE TABLE store_meta (name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL)" CLUSTERED    \
+    ";"                                                                                            \
                                                                                                    \
     /* modseq: last number given; floor: the change log holds what is above it; bytes: of items    \
        with entries, each once. */                                                                 \
     "CREATE TABLE account ("                                                                       \
-    " id BIGINT NOT NULL PRIMARY KEY, epoch BIGINT NOT NULL, modseq BIGINT NOT NULL,"              \
+    " id " ROW ", epoch BIGINT NOT NULL, modseq BIGINT NOT NULL,"                                  \
     " floor BIGINT NOT NULL, next_item BIGINT NOT NULL, next_collection BIGINT NOT NULL,"          \
     " uidvalidity BIGINT NOT NULL, keywords BIGINT NOT NULL, bytes BIGINT NOT NULL,"               \
     " messages BIGINT NOT NULL, quota BIGINT NOT NULL, created_at BIGINT NOT NULL);"               \
@@ -58,12 +59,13 @@
     " PRIMARY KEY (account, id))" CLUSTERED ";"                                                    \
     "CREATE INDEX item_gone ON item (account, gone) WHERE gone > 0;"                               \
                                                                                                    \
-    /* refs: the hashes under which the item stands in thread_ref, 8 bytes each. */                \
+    /* hash: of the content, as in blob; repair finds one by the other. refs: the hashes under     \
+       which the item stands in thread_ref, 8 bytes each. */                                       \
     "CREATE TABLE message ("                                                                       \
     " row " ROW ", account BIGINT NOT NULL, item BIGINT NOT NULL,"                                 \
     " prefix " BYTES " NOT NULL, envelope " BYTES " NOT NULL, body " BYTES " NOT NULL,"            \
     " bodystructure " BYTES " NOT NULL, preview TEXT NOT NULL, subject TEXT NOT NULL,"             \
-    " refs " BYTES " NOT NULL);"                                                                   \
+    " refs " BYTES " NOT NULL, hash " BYTES " NOT NULL);"                                          \
                                                                                                    \
     "CREATE TABLE thread_ref (account BIGINT NOT NULL, hash BIGINT NOT NULL,"                      \
     " item BIGINT NOT NULL, thread BIGINT NOT NULL, subject BIGINT NOT NULL,"                      \
@@ -88,7 +90,7 @@
                                                                                                    \
     /* committed: the file is true up to here. dead: bytes of records that nothing needs.          \
        state: 0 open, 1 sealed, 2 being filled by compaction, 3 to be unlinked. */                 \
-    "CREATE TABLE pack (id BIGINT NOT NULL PRIMARY KEY, state BIGINT NOT NULL,"                    \
+    "CREATE TABLE pack (id " ROW ", state BIGINT NOT NULL,"                                        \
     " committed BIGINT NOT NULL, dead BIGINT NOT NULL, created_at BIGINT NOT NULL);"               \
                                                                                                    \
     "CREATE TABLE outbox ("                                                                        \

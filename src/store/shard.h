@@ -94,6 +94,11 @@ struct shard *shard_of(uint64_t account);
 const char *store_dir(void);
 int shard_open_db(struct shard *s, struct err *e);
 
+/* STATE/shards/format and STATE/shards/lock (ERR_BUSY: another process has the store open). */
+int store_format_read(const char *dir, unsigned *ret_shards, struct err *e);
+int store_format_write(const char *dir, unsigned shards, struct err *e);
+int store_lock(const char *dir, int *ret_fd, struct err *e);
+
 /* A read snapshot of the shard itself (account: its number). */
 int txn_read_shard(struct shard *s, struct txn **ret, struct err *e);
 /* store_write for the shard itself: t->account is the shard's number and must not be used. */

@@ -104,15 +104,28 @@ static unsigned default_shards(void)
     return cores < 2 ? 2 : cores > 16 ? 16 : (unsigned)cores;
 }
 
-static int format_open(const struct store_config *c, unsigned *ret_shards, struct err *e)
+int store_format_read(const char *dir, unsigned *ret_shards, struct err *e)
 {
     char path[512];
     BUF_SCOPE b = {.max = 4096};
+    snprintf(path, sizeof path, "%s/shards/format", dir);
+    return file_read(path, &b, e) ? -1 : format_parse(buf_slice(&b), path, ret_shards, e);
+}
+
+int store_format_write(const char *dir, unsigned shards, struct err *e)
+{
+    char path[512];
+    BUF_SCOPE b = {.max = 4096};
+    snprintf(path, sizeof path, "%s/shards/format", dir);
+    buf_addf(&b, "carbonado store\nformat %u\nreader %u\nshards %u\n", STORE_FORMAT, STORE_FORMAT,
+             shards);
+    return file_replace(path, buf_slice(&b), 0600, e);
+}
+
+static int format_open(const struct store_config *c, unsigned *ret_shards, struct err *e)
+{
     struct err why = {0};
-    snprintf(path, sizeof path, "%s/shards/format", c->dir);
-    if (file_read(path, &b, &why) == 0) {
-        if (format_parse(buf_slice(&b), path, ret_shards, e))
-            return -1;
+    if (store_format_read(c->dir, ret_shards, &why) == 0) {
         if (c->shards && c->shards != *ret_shards)
             return err_set(e, ERR_CONFLICT, "the store has %u shards, not %u", *ret_shards,
                            c->shards);
@@ -120,19 +133,13 @@ static int format_open(const struct store_config *c, unsigned *ret_shards, struc
     }
     if (why.code != ERR_NOTFOUND || c->read_only)
         return err_set(e, why.code, "%s", why.text);
-    unsigned n = c->shards ? c->shards : default_shards();
-    if (n > SHARDS_MAX)
+    *ret_shards = c->shards ? c->shards : default_shards();
+    if (*ret_shards > SHARDS_MAX)
         return err_set(e, ERR_LIMIT, "at most %u shards", SHARDS_MAX);
-    buf_reset(&b);
-    buf_addf(&b, "carbonado store\nformat %u\nreader %u\nshards %u\n", STORE_FORMAT, STORE_FORMAT,
-             n);
-    if (file_replace(path, buf_slice(&b), 0600, e))
-        return -1;
-    *ret_shards = n;
-    return 0;
+    return store_format_write(c->dir, *ret_shards, e);
 }
 
-static int lock_take(const char *dir, struct err *e)
+int store_lock(const char *dir, int *ret_fd, struct err *e)
 {
     char path[512];
     snprintf(path, sizeof path, "%s/shards/lock", dir);
@@ -141,7 +148,7 @@ static int lock_take(const char *dir, struct err *e)
         return err_errno(e, ERR_IO, "%s", path);
     if (flock(fd, LOCK_EX | LOCK_NB))
         return err_set(e, ERR_BUSY, "the store in %s is open in another process", dir);
-    store.lock_fd = TAKE_FD(fd);
+    *ret_fd = TAKE_FD(fd);
     return 0;
 }
 
@@ -301,7 +308,7 @@ int store_open(const struct store_config *c, struct err *e)
     store.read_only = c->read_only;
     snprintf(path, sizeof path, "%s/shards", c->dir);
     unsigned n = 0;
-    if (!c->read_only && (dir_make(path, 0700, e) || lock_take(c->dir, e)))
+    if (!c->read_only && (dir_make(path, 0700, e) || store_lock(c->dir, &store.lock_fd, e)))
         return -1;
     if (format_open(c, &n, e)) {
         fd_closep(&store.lock_fd);

@@ -1,0 +1,47 @@
+/* checking.h - the parts of `store check`. Inside store/ only. */
+#pragma once
+
+#include "db/db.h"
+#include "store/check.h"
+#include "store/pack.h"
+#include "store/packs.h"
+
+/* A record without a row, or a row without its record. */
+struct finding {
+    uint64_t blob; /* of the table; 0: none */
+    uint64_t pack, at, size, account;
+    unsigned char hash[FRAME_HASH];
+};
+
+struct findings {
+    struct finding *f;
+    size_t n, cap;
+};
+
+struct checked_shard {
+    unsigned id;
+    bool salvaged;
+    struct packs packs;
+    struct db *db;
+    struct findings damaged; /* blobs whose bytes are not what was written */
+    struct findings orphans; /* records that no row knows */
+};
+
+struct checking {
+    const char *dir;
+    bool repair;
+    void (*say)(void *arg, const char *line);
+    void *arg;
+    struct store_check_report *r;
+};
+
+void check_say(struct checking *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void finding_add(struct findings *f, const struct finding *one);
+
+/* check_rules.c: what rows must be true of each other; mended by statements. */
+int check_rules(struct checking *c, struct checked_shard *s, struct err *e);
+/* check_packs.c: every record against its row. */
+int check_packs(struct checking *c, struct checked_shard *s, struct err *e);
+/* check_mend.c: with the store open; what was lost is replaced by text that says so, what was found
+   goes to the mailbox Recovered. */
+int check_mend(struct checking *c, struct checked_shard *s, struct err *e);
