@@ -248,9 +248,13 @@ static void mozilla(struct slice value, json_t *flags)
                  {4, "\\Flagged"},
                  {8, "\\Deleted"},
                  {0x1000, "$Forwarded"}};
-    char text[16];
-    snprintf(text, sizeof(text), "%.*s", SARG(slice_sub(value, 0, sizeof(text) - 1)));
-    unsigned long bits = strtoul(text, NULL, 16);
+    unsigned bits = 0;
+    for (size_t i = 0; i < value.n && i < 8; i++) {
+        char c = ascii_lower(value.p[i]);
+        if (!ascii_digit(c) && (c < 'a' || c > 'f'))
+            break;
+        bits = bits << 4 | (unsigned)(ascii_digit(c) ? c - '0' : c - 'a' + 10);
+    }
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (bits & known[i].bit)
             add_flag(flags, known[i].flag);

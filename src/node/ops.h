@@ -5,7 +5,8 @@
 #include "node/op.h"
 #include "node/op_page.h"
 
-extern const struct op ops_domain[], ops_account[], ops_alias[], ops_list[], ops_message[];
+extern const struct op ops_domain[], ops_account[], ops_alias[], ops_list[], ops_message[],
+    ops_queue[];
 
 /* The account named by the text argument `key`: an address or alias. */
 int op_arg_account(json_t *args, const char *key, struct arena *a, struct account_info *ret,

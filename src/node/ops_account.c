@@ -217,6 +217,34 @@ static int usage(json_t *args, struct slice payload, json_t **ret, struct buf *o
     return r;
 }
 
+/* account.list with the usage of each. */
+static int usages(json_t *args, struct slice payload, json_t **ret, struct buf *out, struct err *e)
+{
+    size_t i;
+    json_t *row;
+    if (list(args, payload, ret, out, e))
+        return -1;
+    json_array_foreach(json_object_get(*ret, "accounts"), i, row)
+    {
+        struct account_usage u = {0};
+        struct txn *t;
+        uint64_t id = (uint64_t)json_integer_value(json_object_get(row, "id"));
+        int r = txn_read(id, &t, e);
+        if (r == 0) {
+            r = account_usage(t, &u, e);
+            txn_end(t);
+        }
+        if (r) {
+            json_decref(*ret);
+            *ret = NULL;
+            return -1;
+        }
+        json_object_set_new(row, "bytes", json_integer(u.bytes));
+        json_object_set_new(row, "messages", json_integer(u.messages));
+    }
+    return 0;
+}
+
 const struct op ops_account[] = {
     {"account.add", add, .needs_store = true},
     {"account.remove", remove_, .needs_store = true},
@@ -226,5 +254,6 @@ const struct op ops_account[] = {
     {"account.list", list},
     {"account.usage", usage, .needs_store = true},
     {"account.password", password},
+    {"quota.list", usages, .needs_store = true},
     {0},
 };

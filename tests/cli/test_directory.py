@@ -98,3 +98,29 @@ def test_pages(offline):
 def test_no_installation(carbonado, tmp_path):
     out = carbonado("account", "list", "--state", tmp_path / "none", status=1)
     assert "no installation" in out.err
+
+
+def test_quota_queue_status_stats(offline):
+    offline("account", "add", "a@x.test", "--no-password", "--quota", "10M")
+    offline("account", "add", "b@x.test", "--no-password")
+    row = offline.data("quota", "show", "a@x.test")
+    assert (row["quota"], row["bytes"], row["messages"]) == (10 << 20, 0, 0)
+    offline("quota", "set", "a@x.test", "none")
+    assert [r["quota"] for r in offline.data("quota", "list")] == [0, 0]
+    assert offline.data("queue", "list") == []
+    assert "0 recipients" in offline("queue", "retry")
+    assert "not in the queue" in offline("queue", "remove", "0-1", status=1).err
+    assert offline.data("status", status=69) == {"running": False}
+    stats = offline.data("store", "stats")
+    assert stats["accounts"] == 2 and stats["messages"] == 0 and stats["database_bytes"] > 0
+
+
+def test_removed_account_has_no_mail(offline, tmp_path):
+    offline("account", "add", "a@x.test", "--no-password")
+    box = tmp_path / "box"
+    box.write_bytes(b"From a@b Thu Jan  1 10:00:00 2015\nSubject: 1\n\nx\n\n")
+    offline("import", "a@x.test", box)
+    assert offline.data("quota", "show", "a@x.test")["messages"] == 1
+    offline("account", "remove", "a@x.test", "--yes")
+    offline("account", "add", "a@x.test", "--no-password")
+    assert offline.data("quota", "show", "a@x.test")["messages"] == 0
