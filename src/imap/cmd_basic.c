@@ -1,5 +1,6 @@
 /* cmd_basic.c - commands that need only memory: CAPABILITY, NOOP (and CHECK), LOGOUT, NAMESPACE.
-   RFC 9051 6.1, 6.3.10; RFC 3501 6.4.1. What NOOP is good for comes behind it: the updates. */
+   RFC 9051 6.1, 6.3.10; RFC 2342 5; RFC 3501 6.4.1. What NOOP is good for comes behind it: the
+   updates. */
 #include "imap/capability.h"
 #include "imap/cmds.h"
 

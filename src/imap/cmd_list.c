@@ -1,6 +1,6 @@
-/* cmd_list.c - LIST and LSUB: RFC 9051 6.3.9 with RFC 5258, 5819, 6154, 3348; RFC 3501 6.3.9. The
-   tree and the subscriptions are read whole and walked together in order of names; a name that is
-   only subscribed is \NonExistent. */
+/* cmd_list.c - LIST and LSUB: RFC 9051 6.3.9 with RFC 5258 3, RFC 5819 2, RFC 6154 2 and RFC 3348
+   3; RFC 3501 6.3.9. The tree and the subscriptions are read whole and walked together in order of
+   names; a name that is only subscribed is \NonExistent. */
 #include <stdlib.h>
 
 #include "imap/cmds.h"

@@ -2,6 +2,7 @@
    after it, and which section it implements. */
 #include "imap/commands.h"
 
+#include "base/metric.h"
 #include "imap/cmds.h"
 #include "imap/login.h"
 
@@ -11,6 +12,13 @@ enum {
     SEL = STATE_SELECTED,
     TELL = CMD_SYNC | CMD_EXPUNGE,
 };
+
+/* A label has at most METRIC_VALUES values: those that cost something, by name. */
+METRIC_COUNTER_BY(
+    imap_commands, "command",
+    "append authenticate close copy create delete expunge fetch idle list login lsub move "
+    "noop rename search select status store subscribe examine other",
+    "IMAP commands by name.");
 
 static const struct cmd_def commands[] = {
     {S_INIT("APPEND"), IN, TELL, PLACE_CPU, cmd_append_parse, cmd_append, NULL, "9051:6.3.12"},
@@ -78,4 +86,23 @@ const struct cmd_def *command_find(struct slice name)
             low = mid + 1;
     }
     return NULL;
+}
+
+void command_count(const struct cmd_def *c)
+{
+    struct slice rest = slice_str(metric_imap_commands.values);
+    unsigned i = 0;
+    while (rest.p) {
+        struct slice name = slice_cut(&rest, ' ');
+        if (!rest.p || (c && slice_eqi(name, c->name)))
+            break;
+        i++;
+    }
+    metric_add(&metric_imap_commands, i, 1);
+}
+
+size_t command_each(const struct cmd_def **ret)
+{
+    *ret = commands;
+    return sizeof(commands) / sizeof(commands[0]);
 }

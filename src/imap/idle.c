@@ -50,6 +50,7 @@ enum cmd_next cmd_idle(struct request *r, struct txn *t)
     s->mode = MODE_IDLE;
     s->line_n = 0;
     s->commands++;
+    command_count(r->cmd);
     session_write(s, S("+ idling\r\n"));
     request_free(r);
     s->req = NULL;

@@ -308,6 +308,7 @@ static void count(struct request *r)
     int64_t us = clock_mono_us() - r->began_us;
     metric_add(&metric_imap_results, r->outcome == CMD_DONE ? 0 : r->bad ? 2 : 1, 1);
     metric_observe_us(&metric_imap_command_seconds, us);
+    command_count(r->cmd);
     if (r->job.err.code == ERR_IO || r->job.err.code == ERR_CORRUPT || r->job.err.code == ERR_BUG)
         LOG(LOG_ERROR, "imap.command", LF("command", r->cmd ? r->cmd->name : S("?")),
             LFZ("user", r->s->address ? r->s->address : ""), LFZ("error", r->job.err.text));
