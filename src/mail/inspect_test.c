@@ -1,0 +1,57 @@
+/* inspect_test.c - what is read of a header that passes. */
+#include "base/test.h"
+#include "mail/inspect.h"
+
+static void fields_are_counted_and_collected(void **state)
+{
+    (void)state;
+    ARENA_SCOPE a = {0};
+    struct mail_header h;
+    struct slice text =
+        S("Received: a\r\nreceived: b\r\n\tfolded\r\nDelivered-To: x@Example\r\n"
+          "From: A <a@b>, \"c d\"@e\r\nSender: f@g\r\nDate: x\r\n\r\nReceived: body\r\n");
+    assert_int_equal(mail_header_inspect(text, &a, &h, NULL), 0);
+    assert_int_equal(h.received, 2);
+    assert_true(h.has_date && !h.has_message_id && !h.too_many);
+    assert_int_equal(h.n_from, 3);
+    assert_slice(h.from[0], "a@b");
+    assert_slice(h.from[1], "\"c d\"@e");
+    assert_slice(h.from[2], "f@g");
+    assert_true(mail_header_delivered_to(&h, S("X@example")));
+    assert_false(mail_header_delivered_to(&h, S("x@exampl")));
+}
+
+static void more_than_is_looked_at_is_told(void **state)
+{
+    (void)state;
+    ARENA_SCOPE a = {0};
+    BUF_SCOPE text = {0};
+    struct mail_header h;
+    buf_add(&text, S("From: "));
+    for (int i = 0; i < MAIL_HEADER_ADDRESSES + 1; i++)
+        buf_addf(&text, "a%d@b,\r\n ", i);
+    buf_add(&text, S("z@b\r\n\r\n"));
+    assert_int_equal(mail_header_inspect(buf_slice(&text), &a, &h, NULL), 0);
+    assert_true(h.too_many);
+}
+
+static void bcc_is_taken_out(void **state)
+{
+    (void)state;
+    BUF_SCOPE out = {0};
+    mail_header_without_bcc(S("A: 1\r\nBcc: x\r\n y\r\nB: 2\r\nbcc: z\r\n\r\nBcc: body\r\n"), &out);
+    assert_slice(buf_slice(&out), "A: 1\r\nB: 2\r\n\r\nBcc: body\r\n");
+    buf_reset(&out);
+    mail_header_without_bcc(S("A: 1\r\n\r\n"), &out);
+    assert_slice(buf_slice(&out), "A: 1\r\n\r\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fields_are_counted_and_collected),
+        cmocka_unit_test(more_than_is_looked_at_is_told),
+        cmocka_unit_test(bcc_is_taken_out),
+    };
+    return RUN_TESTS(tests);
+}
