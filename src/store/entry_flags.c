@@ -140,7 +140,6 @@ static int store_seen(struct storing *s, uint64_t person, const struct entry_row
         return 0;
     UIDSET_SCOPE seen = {0};
     UIDSET_SCOPE change = {0};
-    UIDSET_SCOPE had = {0};
     if (seen_read(s->t, s->collection, person, &seen, e))
         return -1;
     entry_rows_uids(rows, &change);
