@@ -8,8 +8,6 @@
 #include "node/state.h"
 #include "store/check.h"
 
-#pragma weak store_check
-
 /* --- check --------------------------------------------------------------------------------------
  */
 
@@ -54,8 +52,6 @@ static int check(struct cli *c)
     struct err e = {0};
     bool repair = cli_option(c, "--repair");
     int lock = -1;
-    if (!store_check)
-        return cli_usage(c, "this build cannot check a store");
     if (state_lock(c->state_dir, &lock, &e)) {
         json_decref(k.lines);
         if (e.code == ERR_BUSY)
