@@ -1,5 +1,6 @@
 """What goes in comes out, byte for byte: every message of the corpus, its line ends made CRLF, by
 APPEND and LMTP in, by IMAP, POP3 and export out, and put together again from its parts."""
+import datetime
 import re
 
 import pytest
@@ -104,6 +105,43 @@ def test_pop3_gives_the_same(server, stored):
     expected = {name: data if data.endswith(b"\r\n") else data + b"\r\n"
                 for name, data in stored.bytes.items()}
     assert differences(expected, got) == []
+
+
+def test_export_gives_the_same(server, stored, tmp_path):
+    """A Maildir of `carbonado export` has exactly the messages of the account, byte for byte."""
+    if server.peer != "carbonado":
+        pytest.skip("this server has no export")
+    done = server.command("export", stored.user, tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    got = sorted(p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.parent.name in ("cur", "new"))
+    assert got == sorted(stored.bytes.values())
+
+
+def test_import_and_export_keep_flags_and_dates(server, user, tmp_path):
+    if server.peer != "carbonado":
+        pytest.skip("this server has no import")
+    with Imap(server, user) as imap:
+        imap.ok("CREATE", "Deep/Er")
+        imap.ok("APPEND", "Deep/Er", "(\\Seen \\Flagged)", '"05-Mar-2014 10:20:30 +0100"',
+                Literal(b"Subject: a\r\n\r\nx\r\n"))
+        imap.ok("APPEND", "Deep/Er", "(\\Answered)", '"06-Mar-2015 10:20:30 +0000"',
+                Literal(b"Subject: no line end\r\n\r\nx"))
+    assert server.command("export", user, tmp_path / "out").returncode == 0
+    done = server.command("import", user, tmp_path / "out", "--into", "Back")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {}
+    with Imap(server, user) as imap:
+        for box in ("Deep/Er", "Back/Deep/Er"):
+            imap.ok("SELECT", box)
+            rows[box] = sorted((row[b"BODY[]"], row[b"INTERNALDATE"], sorted(set(row[b"FLAGS"]) - {b"\\Recent"}))
+                               for row in imap.fetch("1:*", "(UID FLAGS INTERNALDATE BODY.PEEK[])").values())
+    # A date is a moment: the zone in which it was given is not kept by files.
+    moments = {box: [(body, parsed(date), flags) for body, date, flags in r] for box, r in rows.items()}
+    assert moments["Deep/Er"] == moments["Back/Deep/Er"] and len(moments["Deep/Er"]) == 2
+
+
+def parsed(date):
+    return datetime.datetime.strptime(date.decode().strip(), "%d-%b-%Y %H:%M:%S %z")
 
 
 def test_partial_reads_make_the_whole(server, stored):
