@@ -93,9 +93,13 @@ class Running:
         self.server.end(signal.SIGTERM)
 
 
+LOST = b"lost on a damaged disk]"
+
+
 def contents(server):
-    """{user: {message number: bytes without trace}} of all mailboxes; a message that cannot be read
-    is None."""
+    """{user: {message number: [bytes]}} of all mailboxes, from the Message-ID on (a repair without
+    the database cannot know the lines that delivery put on top). What repair marked as lost, or what
+    cannot be read, is not in it."""
     out = {}
     for user in USERS:
         mine = out[user] = {}
@@ -108,12 +112,12 @@ def contents(server):
                         for u in r.text.split()[1:]]
                 for uid in uids:
                     untagged, text = imap.run("UID FETCH", uid, "(BODY.PEEK[])")
-                    data = next((r.literals[0] for r in untagged if r.literals), None)
-                    m = data and re.search(rb"Message-ID: <(\d+)@check", data)
-                    if m:
-                        mine.setdefault(int(m.group(1)), []).append(bytes(data))
-                    else:
-                        assert not text.startswith(b"OK") or data is None or data == b"", (uid, text, data)
+                    data = next((bytes(r.literals[0]) for r in untagged if r.literals), b"")
+                    if LOST in data or not text.startswith(b"OK"):
+                        continue
+                    m = re.search(rb"Message-ID: <(\d+)@check", data)
+                    assert m, (uid, text, data)
+                    mine.setdefault(int(m.group(1)), []).append(data[m.start():])
     return out
 
 
