@@ -4,9 +4,9 @@
 
 #include <pthread.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "auth/internal.h"
-#include "base/clock.h"
 #include "base/setting.h"
 #include "directory/temp_test.h"
 
@@ -54,6 +54,14 @@ static int set_up(void **state)
     return 0;
 }
 
+/* Work done by this thread: the same on a busy machine. */
+static int64_t cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 static void right_and_wrong(void **state)
 {
     (void)state;
@@ -81,9 +89,9 @@ static void right_and_wrong(void **state)
     }
     static char big[1 << 20];
     memset(big, 'x', sizeof(big));
-    int64_t began = clock_mono_ms();
+    int64_t began = cpu_us();
     assert_int_equal(attempt(&tls, "ann@x.test", slice_of(big, sizeof(big))), ERR_AUTH);
-    assert_true(clock_mono_ms() - began < 100);
+    assert_true(cpu_us() - began < 10000);
 }
 
 static void a_new_password_ends_the_old_one(void **state)
@@ -152,9 +160,9 @@ static int64_t time_of(const char *name)
 {
     int64_t best = INT64_MAX;
     for (int i = 0; i < 5; i++) {
-        int64_t began = clock_mono_us();
+        int64_t began = cpu_us();
         attempt(&tls, name, S("a wrong password"));
-        int64_t took = clock_mono_us() - began;
+        int64_t took = cpu_us() - began;
         best = took < best ? took : best;
     }
     return best;
