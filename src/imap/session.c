@@ -89,7 +89,7 @@ void session_free(struct session *s)
         request_free(s->req);
     if (s->counted)
         users_leave(s->account);
-    metric_add(&metric_imap_sessions, s->counted, -1);
+    metric_add(&metric_imap_sessions, s->state != STATE_NEW, -1);
     free(s->address);
     free(s->idle_tag);
     free(s);
@@ -171,8 +171,9 @@ static void on_closed(struct conn *c, enum conn_end why, const char *text)
     if (!s)
         return;
     LOG(LOG_INFO, "imap.session", LF("peer", conn_peer(c)),
-        LFZ("user", s->address ? s->address : ""), LF("tls", conn_tls_summary(c)),
-        LFN("commands", s->commands), LFN("in", s->bytes_in), LFN("out", s->bytes_out),
+        LFZ("user", s->state == STATE_NEW ? "" : s->address),
+        /* a login may be at work */ LF("tls", conn_tls_summary(c)), LFN("commands", s->commands),
+        LFN("in", s->bytes_in), LFN("out", s->bytes_out),
         LFN("seconds", (clock_mono_ms() - s->opened_ms) / 1000), LFZ("end", reasons[why]),
         LFZ("text", text ? text : ""));
     s->conn = NULL;
