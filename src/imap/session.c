@@ -170,12 +170,11 @@ static void on_closed(struct conn *c, enum conn_end why, const char *text)
     struct session *s = conn_user(c);
     if (!s)
         return;
-    LOG(LOG_INFO, "imap.session", LF("peer", conn_peer(c)),
-        LFZ("user", s->state == STATE_NEW ? "" : s->address),
-        /* a login may be at work */ LF("tls", conn_tls_summary(c)), LFN("commands", s->commands),
-        LFN("in", s->bytes_in), LFN("out", s->bytes_out),
-        LFN("seconds", (clock_mono_ms() - s->opened_ms) / 1000), LFZ("end", reasons[why]),
-        LFZ("text", text ? text : ""));
+    const char *user = s->state == STATE_NEW ? "" : s->address; /* a login may be writing it */
+    LOG(LOG_INFO, "imap.session", LF("peer", conn_peer(c)), LFZ("user", user),
+        LF("tls", conn_tls_summary(c)), LFN("commands", s->commands), LFN("in", s->bytes_in),
+        LFN("out", s->bytes_out), LFN("seconds", (clock_mono_ms() - s->opened_ms) / 1000),
+        LFZ("end", reasons[why]), LFZ("text", text ? text : ""));
     s->conn = NULL;
     if (s->running && !s->waiting)
         return; /* session_next frees it when the job comes back */
