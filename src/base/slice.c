@@ -132,3 +132,19 @@ int slice_u32(struct slice s, uint32_t *ret)
     *ret = (uint32_t)v;
     return 0;
 }
+
+int slice_hex(struct slice s, uint64_t *ret)
+{
+    uint64_t v = 0;
+    if (s.n == 0)
+        return -1;
+    for (size_t i = 0; i < s.n; i++) {
+        char c = ascii_lower(s.p[i]);
+        bool letter = c >= 'a' && c <= 'f';
+        if (!(letter || ascii_digit(c)) || v >> 60)
+            return -1;
+        v = v << 4 | (uint64_t)(letter ? c - 'a' + 10 : c - '0');
+    }
+    *ret = v;
+    return 0;
+}

@@ -85,3 +85,4 @@ struct slice slice_cut(struct slice *s, char c);
 /* Decimal digits only, the whole slice, no sign. 0, or -1 when empty, not a number or too large. */
 int slice_u64(struct slice s, uint64_t *ret);
 int slice_u32(struct slice s, uint32_t *ret);
+int slice_hex(struct slice s, uint64_t *ret); /* the same in base 16, without a prefix */

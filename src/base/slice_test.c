@@ -28,6 +28,12 @@ static void numbers_refuse_what_is_none(void **state)
     uint32_t w;
     assert_int_equal(slice_u32(S("4294967296"), &w), -1);
     assert_int_equal(slice_u32(S("4294967295"), &w), 0);
+    assert_int_equal(slice_hex(S("fFfFfFfFfFfFfFf0"), &v), 0);
+    assert_true(v == 0xfffffffffffffff0u);
+    assert_int_equal(slice_hex(S("10000000000000000"), &v), -1);
+    assert_int_equal(slice_hex(S(""), &v), -1);
+    assert_int_equal(slice_hex(S("0x1"), &v), -1);
+    assert_int_equal(slice_hex(S("g"), &v), -1);
 }
 
 static void comparison_folds_ascii_only(void **state)

@@ -128,15 +128,7 @@ static uint64_t proc_number(const char *path, struct slice key, bool hex, uint64
         return fallback;
     struct slice rest = slice_trim(slice_from(buf_slice(&b), (size_t)at + key.n));
     struct slice word = slice_trim(slice_cut(&rest, '\n'));
-    if (!hex)
-        return slice_u64(word, &v) ? fallback : v;
-    for (size_t i = 0; i < word.n; i++) {
-        char c = ascii_lower(word.p[i]);
-        if (!ascii_digit(c) && !(c >= 'a' && c <= 'f'))
-            return fallback;
-        v = v << 4 | (uint64_t)(ascii_digit(c) ? c - '0' : c - 'a' + 10);
-    }
-    return v;
+    return (hex ? slice_hex(word, &v) : slice_u64(word, &v)) ? fallback : v;
 }
 
 static bool may_listen_low(void)
