@@ -181,11 +181,18 @@ static void on_closed(struct conn *c, enum conn_end why, const char *text)
     session_free(s);
 }
 
+static struct slice on_login(struct conn *c)
+{
+    struct session *s = conn_user(c);
+    return s && s->state != STATE_NEW ? slice_str(s->address) : SNONE;
+}
+
 const struct conn_ops imap_ops = {
     .opened = on_opened,
     .input = on_input,
     .drained = on_drained,
     .idle = on_idle,
+    .login = on_login,
     .stopping = on_stopping,
     .closed = on_closed,
 };

@@ -62,7 +62,7 @@ struct conn *conn_new(struct loop *l, int fd, const struct conn_ops *ops, struct
     c->fd = fd;
     c->ops = ops;
     c->id = ++last_id;
-    c->last_in = c->last_out = clock_mono_ms();
+    c->opened = c->last_in = c->last_out = clock_mono_ms();
     c->peer_text[0] = c->local_text[0] = '\0';
     list_push(&l->conns, &c->all);
     metric_inc(&metric_connections);

@@ -33,10 +33,11 @@ enum conn_end {
 struct conn_ops {
     void (*opened)(struct conn *c); /* after PROXY and implicit TLS: say hello here */
     size_t (*input)(struct conn *c, struct slice in);
-    void (*secured)(struct conn *c);  /* STARTTLS handshake finished; may be NULL */
-    void (*drained)(struct conn *c);  /* output fell to zero; may be NULL */
-    void (*idle)(struct conn *c);     /* conn_timeout passed without input */
-    void (*stopping)(struct conn *c); /* the server stops: say bye and close; may be NULL */
+    void (*secured)(struct conn *c);       /* STARTTLS handshake finished; may be NULL */
+    void (*drained)(struct conn *c);       /* output fell to zero; may be NULL */
+    void (*idle)(struct conn *c);          /* conn_timeout passed without input */
+    struct slice (*login)(struct conn *c); /* who has logged in, for conns_each; may be NULL */
+    void (*stopping)(struct conn *c);      /* the server stops: say bye and close; may be NULL */
     void (*closed)(struct conn *c, enum conn_end why,
                    const char *text); /* last call; c goes after */
 };
@@ -101,3 +102,21 @@ struct conn *conn_connect(struct loop *l, const struct conn_connect *how, struct
 /* Then secured(), or closed(CONN_END_TLS). Bytes that came behind the go-ahead in plain text end
    the connection. */
 void conn_start_client_tls(struct conn *c, struct slice name, bool verify);
+
+/* --- for operators ------------------------------------------------------------------------- */
+struct conn_info {
+    uint64_t id;
+    const char *listener; /* "imaps"; "" for outgoing ones */
+    char peer[46];
+    unsigned peer_port;
+    char login[320]; /* empty before a login */
+    char tls[64];    /* conn_tls_summary */
+    bool compressed;
+    int64_t open_ms, silent_ms;   /* since when; since the last input */
+    uint64_t bytes_in, bytes_out; /* on the wire */
+    size_t unsent;
+};
+
+/* Every connection of every loop, one loop after the other; fn runs on the loops, must be quick,
+   and returns non-zero to stop. Not from a loop's thread. */
+void conns_each(int (*fn)(const struct conn_info *, void *arg), void *arg);

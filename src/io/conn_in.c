@@ -170,6 +170,7 @@ void conn_readable(struct conn *c)
     ssize_t n = recv(c->fd, c->loop->read_buf, sizeof(c->loop->read_buf), 0);
     if (n > 0) {
         metric_add(&metric_net_in_bytes, 0, n);
+        c->bytes_in += (uint64_t)n;
         c->last_in = clock_mono_ms();
         if (c->tls_on && c->tls_freed) {
             c->tls_freed = false;

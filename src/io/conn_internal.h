@@ -49,6 +49,8 @@ struct conn {
     const struct listener *listener; /* NULL: outgoing */
     struct peer_count *counted;      /* peers.c */
     uint64_t id;
+    uint64_t bytes_in, bytes_out; /* on the wire */
+    int64_t opened;               /* clock_mono_ms */
     int fd;
     uint8_t state;
     uint8_t why; /* enum conn_end, once ending or flushing */

@@ -169,6 +169,7 @@ static size_t send_some(struct conn *c, const struct iovec *iov, size_t n_iov)
     if (n <= 0)
         return 0;
     metric_add(&metric_net_out_bytes, 0, n);
+    c->bytes_out += (uint64_t)n;
     c->last_out = clock_mono_ms();
     return (size_t)n;
 }

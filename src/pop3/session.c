@@ -282,12 +282,19 @@ static void on_closed(struct conn *c, enum conn_end why, const char *text)
         session_free(s);
 }
 
+static struct slice on_login(struct conn *c)
+{
+    struct pop3_session *s = conn_user(c);
+    return s && s->state != POP3_AUTHORIZATION ? slice_str(s->who.address) : SNONE;
+}
+
 const struct conn_ops pop3_ops = {
     .opened = on_opened,
     .input = on_input,
     .secured = on_secured,
     .drained = on_drained,
     .idle = on_idle,
+    .login = on_login,
     .stopping = on_stopping,
     .closed = on_closed,
 };

@@ -343,11 +343,18 @@ static void on_closed(struct conn *c, enum conn_end why, const char *text)
         session_free(s);
 }
 
+static struct slice on_login(struct conn *c)
+{
+    struct smtp_session *s = conn_user(c);
+    return s && s->logged_in ? slice_str(s->who.address) : SNONE;
+}
+
 const struct conn_ops smtp_ops = {
     .opened = on_opened,
     .input = on_input,
     .secured = on_secured,
     .idle = on_idle,
+    .login = on_login,
     .stopping = on_stopping,
     .closed = on_closed,
 };

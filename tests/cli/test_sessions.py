@@ -1,0 +1,46 @@
+"""carbonado sessions: who is connected, seen by the operator."""
+import imaplib
+import json
+import poplib
+import ssl
+
+ANY = ssl._create_unverified_context()
+
+
+def rows(server, *args):
+    done = server.command("sessions", "--json", *args)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_sessions_are_listed_with_login_and_tls(server):
+    imap = imaplib.IMAP4_SSL(server.host, server.ports["IMAPS"], ssl_context=ANY)
+    pop = poplib.POP3(server.host, server.ports["POP3"])
+    try:
+        before = [r for r in rows(server)["sessions"] if r["service"] in ("imaps", "pop3")]
+        assert {r["login"] for r in before} == {""}
+        imap.login("user4@example.test", "pass")
+        imap.select("INBOX")
+        pop.user("user5@example.test")
+        pop.pass_("pass")
+        mine = {r["service"]: r for r in rows(server, "--login", "user4@example.test")["sessions"]}
+        assert list(mine) == ["imaps"]
+        assert mine["imaps"]["tls"].startswith("TLSv1.")
+        assert mine["imaps"]["bytes_in"] > 100 and mine["imaps"]["bytes_out"] > 100
+        other = rows(server, "--login", "USER5@example.test")["sessions"]
+        assert [(r["service"], r["tls"]) for r in other] == [("pop3", "")]
+    finally:
+        imap.logout()
+        pop.quit()
+    assert rows(server, "--login", "user4@example.test")["total"] == 0
+
+
+def test_watch_needs_a_terminal(server):
+    done = server.command("sessions", "--watch")
+    assert done.returncode == 2
+    assert b"terminal" in done.stderr
+
+
+def test_sessions_without_a_server_say_so(offline):
+    out = offline("sessions", status=69)
+    assert "server" in out.err
