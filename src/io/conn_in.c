@@ -163,7 +163,9 @@ static void peer_closed(struct conn *c)
 
 void conn_readable(struct conn *c)
 {
-    if (c->keep.n) { /* decoded in turns: first what we have */
+    /* First what we have: it is decoded in turns, and an end of input must not overtake what is
+       about to be offered again. */
+    if (c->keep.n || c->offer) {
         conn_take_input(c);
         return;
     }
