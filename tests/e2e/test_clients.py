@@ -1,4 +1,5 @@
-"""Debian's own clients against the server: mbsync, fetchmail, swaks, curl, and TLS as they do it."""
+"""Debian's own clients against the server: mbsync, fetchmail, swaks, curl, gsasl, and TLS as they do
+it."""
 import imaplib
 import os
 import poplib
@@ -324,3 +325,20 @@ def test_python_clients(server, user):
     pop3.quit()
     with Pop3(server, user) as again:
         assert again.ok("STAT").split()[1] == b"0"
+
+
+# gsasl
+
+@pytest.mark.parametrize("protocol, port", [("imap", "IMAP"), ("smtp", "SUBMISSION")])
+@pytest.mark.parametrize("mechanism, more", [("SCRAM-SHA-256", ["--no-cb"]), ("SCRAM-SHA-256-PLUS", [])])
+def test_gsasl_logs_in_by_scram(server, protocol, port, mechanism, more):
+    """Both prove to each other that they know the password; -PLUS binds that to the TLS channel
+    (RFC 5802, 7677, 9266)."""
+    needs(server, port)
+    word = ["gsasl", f"--{protocol}", "--starttls", "--x509-ca-file=", "--mechanism", mechanism, *more,
+            "--authentication-id", "user1@example.test", "--connect",
+            f"{server.host}:{server.ports[port]}"]
+    said = run(*word, "--password", "pass", stdin=subprocess.DEVNULL)
+    assert "server trusted" in said, said
+    said = run(*word, "--password", "wrong", status=1, stdin=subprocess.DEVNULL)
+    assert "server trusted" not in said, said
