@@ -186,33 +186,67 @@ static bool row_is_sound(sqlite3_stmt *row, const struct table *t)
     return true;
 }
 
-static void row_copy(sqlite3_stmt *row, const struct table *t, sqlite3_stmt *insert,
-                     struct place *p, uint64_t *rows, sqlite3 *to)
+static int value_cmp(sqlite3_value *a, sqlite3_value *b)
 {
-    place_free(p);
-    for (int i = 0; i < t->keys; i++)
-        p->v[i] = sqlite3_value_dup(sqlite3_column_value(row, t->key[i]));
-    if (!row_is_sound(row, t))
-        return;
-    for (int i = 0; i < t->columns; i++)
-        sqlite3_bind_value(insert, i + 1, sqlite3_column_value(row, i));
-    if (sqlite3_step(insert) == SQLITE_DONE)
-        *rows += (uint64_t)sqlite3_changes64(to);
-    sqlite3_reset(insert);
+    if (sqlite3_value_type(a) == SQLITE_INTEGER) {
+        sqlite3_int64 x = sqlite3_value_int64(a), y = sqlite3_value_int64(b);
+        return (x > y) - (x < y);
+    }
+    int n = sqlite3_value_bytes(a), m = sqlite3_value_bytes(b);
+    int r =
+        n && m ? memcmp(sqlite3_value_blob(a), sqlite3_value_blob(b), (size_t)(n < m ? n : m)) : 0;
+    return r ? r : (n > m) - (n < m);
 }
 
-/* Reads on behind the place. SQLITE_DONE at the end, else the error. *got: a row was read. */
-static int read_on(sqlite3_stmt *select, const struct table *t, sqlite3_stmt *insert,
-                   struct place *p, uint64_t *rows, sqlite3 *to, bool *got)
+static bool is_behind(sqlite3_stmt *row, const struct table *t, const struct place *p)
 {
-    int rc;
+    for (int i = 0; i < t->keys; i++) {
+        int r = p->v[i] ? value_cmp(sqlite3_column_value(row, t->key[i]), p->v[i]) : 1;
+        if (r)
+            return r > 0;
+    }
+    return false;
+}
+
+struct copying {
+    sqlite3 *to;
+    const struct table *t;
+    sqlite3_stmt *insert;
+    struct place p;
+    uint64_t rows;
+    uint64_t budget; /* steps left: pages that point in a circle come to an end */
+};
+
+/* A row that is sound is kept. The place moves only forward. True: it moved. */
+static bool row_copy(sqlite3_stmt *row, struct copying *c)
+{
+    const struct table *t = c->t;
+    if (!row_is_sound(row, t))
+        return false;
+    for (int i = 0; i < t->columns; i++)
+        sqlite3_bind_value(c->insert, i + 1, sqlite3_column_value(row, i));
+    if (sqlite3_step(c->insert) == SQLITE_DONE)
+        c->rows += (uint64_t)sqlite3_changes64(c->to);
+    sqlite3_reset(c->insert);
+    if (!is_behind(row, t, &c->p))
+        return false;
+    place_free(&c->p);
+    for (int i = 0; i < t->keys; i++)
+        c->p.v[i] = sqlite3_value_dup(sqlite3_column_value(row, t->key[i]));
+    return true;
+}
+
+/* Reads on behind the place. SQLITE_DONE at the end, else the error. *got: the place moved. */
+static int read_on(sqlite3_stmt *select, struct copying *c, bool *got)
+{
+    int rc = SQLITE_CORRUPT;
     *got = false;
-    while ((rc = sqlite3_step(select)) == SQLITE_ROW) {
-        row_copy(select, t, insert, p, rows, to);
-        *got = true;
+    while (c->budget && (rc = sqlite3_step(select)) == SQLITE_ROW) {
+        c->budget--;
+        *got |= row_copy(select, c);
     }
     sqlite3_reset(select);
-    return rc;
+    return c->budget ? rc : SQLITE_DONE;
 }
 
 /* The place with key column k raised by step and what follows as low as can be. */
@@ -244,16 +278,15 @@ static bool first_key(const struct table *t, struct place *p, sqlite3 *to)
 }
 
 /* Finds the next readable row behind damage. SQLITE_DONE: the table's end was read. */
-static int jump(sqlite3_stmt *after, const struct table *t, sqlite3_stmt *insert, struct place *p,
-                uint64_t *rows, sqlite3 *to, bool *got)
+static int jump(sqlite3_stmt *after, struct copying *c, bool *got)
 {
     int rc = SQLITE_CORRUPT;
-    for (int k = t->keys - 1; k >= 0; k--) {
-        if (t->type[t->key[k]] != SQLITE_INTEGER)
+    for (int k = c->t->keys - 1; k >= 0; k--) {
+        if (c->t->type[c->t->key[k]] != SQLITE_INTEGER)
             continue;
         for (int bit = 0; bit < 48; bit++) {
-            bind_jump(after, t, p, k, (int64_t)1 << bit);
-            rc = read_on(after, t, insert, p, rows, to, got);
+            bind_jump(after, c->t, &c->p, k, (int64_t)1 << bit);
+            rc = read_on(after, c, got);
             if (*got || rc == SQLITE_DONE)
                 return rc;
         }
@@ -261,28 +294,26 @@ static int jump(sqlite3_stmt *after, const struct table *t, sqlite3_stmt *insert
     return rc;
 }
 
-static int table_copy(sqlite3 *from, sqlite3 *to, const struct table *t, uint64_t *rows)
+static void table_copy(sqlite3 *from, struct copying *c)
 {
-    sqlite3_stmt *all = prepare_select(from, t, false), *after = prepare_select(from, t, true);
-    sqlite3_stmt *insert = prepare_insert(to, t);
-    struct place p = {0};
+    sqlite3_stmt *all = prepare_select(from, c->t, false);
+    sqlite3_stmt *after = prepare_select(from, c->t, true);
     bool got = false;
-    int rc = SQLITE_CORRUPT;
-    if (all && after && insert) {
-        rc = read_on(all, t, insert, &p, rows, to, &got);
-        if (rc != SQLITE_DONE && !got && first_key(t, &p, to))
-            got = true;
+    c->insert = prepare_insert(c->to, c->t);
+    if (all && after && c->insert) {
+        int rc = read_on(all, c, &got);
+        if (rc != SQLITE_DONE && !got)
+            got = first_key(c->t, &c->p, c->to);
         while (rc != SQLITE_DONE && got)
-            rc = jump(after, t, insert, &p, rows, to, &got);
+            rc = jump(after, c, &got);
     }
-    place_free(&p);
+    place_free(&c->p);
     sqlite3_finalize(all);
     sqlite3_finalize(after);
-    sqlite3_finalize(insert);
-    return rc == SQLITE_DONE ? 0 : -1;
+    sqlite3_finalize(c->insert);
 }
 
-static int copy_all(sqlite3 *from, sqlite3 *to, uint64_t *rows, struct err *e)
+static int copy_all(sqlite3 *from, sqlite3 *to, uint64_t budget, uint64_t *rows, struct err *e)
 {
     sqlite3_stmt *st = NULL;
     int rc = sqlite3_prepare_v2(to,
@@ -300,7 +331,9 @@ static int copy_all(sqlite3 *from, sqlite3 *to, uint64_t *rows, struct err *e)
         struct table t;
         if (table_read(to, names[i], &t, e))
             return -1;
-        table_copy(from, to, &t, rows); /* what it could not read is missing, and told by that */
+        struct copying c = {.to = to, .t = &t, .budget = budget};
+        table_copy(from, &c); /* what it could not read is missing, and told by that */
+        *rows += c.rows;
     }
     return 0;
 }
@@ -309,6 +342,9 @@ int db_sqlite_salvage(const char *from, const char *to, uint64_t *ret_rows, stru
 {
     sqlite3 *a = NULL, *b = NULL;
     uint64_t rows = 0;
+    struct stat st;
+    if (stat(from, &st))
+        return err_errno(e, ERR_NOTFOUND, "%s", from);
     if (open_file(from, SQLITE_OPEN_READWRITE, &a, e))
         return -1;
     if (open_file(to, SQLITE_OPEN_READWRITE, &b, e)) {
@@ -317,7 +353,7 @@ int db_sqlite_salvage(const char *from, const char *to, uint64_t *ret_rows, stru
     }
     int rc = sqlite3_exec(b, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(b, e);
     if (rc == 0)
-        rc = copy_all(a, b, &rows, e);
+        rc = copy_all(a, b, (uint64_t)st.st_size + 1000, &rows, e);
     if (rc == 0 && sqlite3_exec(b, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
         rc = fail(b, e);
     sqlite3_close(a);

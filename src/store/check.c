@@ -135,12 +135,25 @@ static int count_rows(struct checking *c, struct checked_shard *s, struct err *e
     return rc < 0 ? -1 : 0;
 }
 
+/* Messages are looked for by their content: with an index for as long as the repair takes. */
+static int salvaged_rows(struct checking *c, struct checked_shard *s, struct err *e)
+{
+    return db_script(s->db, "CREATE INDEX IF NOT EXISTS repair_hash ON message (hash)", e) ||
+                   check_rules(c, s, e)
+               ? -1
+               : 0;
+}
+
 static int check_shard(struct checking *c, struct checked_shard *s, unsigned shards, struct err *e)
 {
     int rc = check_database(c, s, shards, e);
     if (rc)
         return rc < 0 ? -1 : 0;
-    rc = check_packs(c, s, e) || check_rules(c, s, e) || count_rows(c, s, e) ? -1 : 0;
+    /* What the rules bring back of a salvaged database decides which records are needed. */
+    rc = (s->salvaged && salvaged_rows(c, s, e)) || check_packs(c, s, e) || check_rules(c, s, e) ||
+                 count_rows(c, s, e)
+             ? -1
+             : 0;
     db_close(s->db);
     s->db = NULL;
     return rc;
@@ -160,7 +173,9 @@ static int mend(struct checking *c, struct checked_shard *s, unsigned shards, st
     for (unsigned i = 0; i < shards && rc == 0; i++) {
         char path[512];
         snprintf(path, sizeof path, "%s/shards/%u.db", c->dir, i);
-        rc = db_open_sqlite(path, DB_NO_CHECKPOINT, &s[i].db, e) || check_rules(&again, &s[i], e)
+        rc = db_open_sqlite(path, DB_NO_CHECKPOINT, &s[i].db, e) ||
+                     db_script(s[i].db, "DROP INDEX IF EXISTS repair_hash", e) ||
+                     check_rules(&again, &s[i], e)
                  ? -1
                  : 0;
         db_close(s[i].db);

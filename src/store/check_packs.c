@@ -22,11 +22,19 @@ DB_STMT(check_blob_known, "SELECT pack, at FROM blob WHERE hash = $1");
 DB_STMT(check_items_adrift, "SELECT COUNT(*) FROM item WHERE NOT EXISTS (SELECT 1 FROM blob b "
                             "WHERE b.id = item.blob)");
 DB_STMT(check_adrift,
-        "SELECT m.hash, i.blob FROM item i JOIN message m ON m.row = i.row WHERE i.blob > 0 AND "
-        "NOT EXISTS (SELECT 1 FROM blob b WHERE b.id = i.blob) AND m.hash = $1 LIMIT 1");
-DB_STMT(check_blob_add, "INSERT INTO blob (id, hash, pack, at, size, stored, dead_since) VALUES "
-                        "($1, $2, $3, $4, $5, $6, 0) ON CONFLICT DO NOTHING");
-
+        "SELECT COUNT(*) FROM message m JOIN item i ON i.account = m.account AND i.id = m.item "
+        "AND i.row = m.row WHERE m.hash = $1 AND NOT EXISTS (SELECT 1 FROM blob b WHERE "
+        "b.id = i.blob)");
+DB_STMT(check_connect,
+        "UPDATE item SET blob = $2 WHERE (account, id) IN (SELECT m.account, m.item FROM message m "
+        "WHERE m.hash = $1) AND NOT EXISTS (SELECT 1 FROM blob b WHERE b.id = item.blob)");
+DB_STMT(check_blob_add, "INSERT INTO blob (hash, pack, at, size, stored, dead_since) VALUES "
+                        "($1, $2, $3, $4, $5, 0) ON CONFLICT DO NOTHING RETURNING id");
+DB_STMT(check_needed,
+        "SELECT (SELECT COUNT(*) FROM blob_ref r JOIN item i ON i.account = r.account AND "
+        "i.id = r.id AND i.blob = r.blob WHERE r.blob = b.id AND r.kind = 1) + "
+        "(SELECT COUNT(*) FROM blob_ref r WHERE r.blob = b.id AND r.kind = 2) "
+        "FROM blob b WHERE b.hash = $1");
 DB_STMT(check_cast_off, "UPDATE item SET blob = 0 - blob WHERE blob > 0 AND NOT EXISTS "
                         "(SELECT 1 FROM blob b WHERE b.id = item.blob)");
 DB_STMT(check_cast_off_row,
@@ -192,38 +200,43 @@ static int check_blobs(struct checking *c, struct checked_shard *s, struct err *
 /* --- records that no row knows ------------------------------------------------------------------
  */
 
-/* An item has lost its blob's row, and this is the content it had. */
+/* Items that have lost their blob's row, and this is the content they had. */
 static int reconnect(struct checking *c, struct checked_shard *s, const struct record *r,
                      uint64_t pack, bool *done, struct err *e)
 {
-    struct db_query *q = db_query(s->db, &stmt_check_adrift);
-    db_bind_blob(q, 1, slice_of(r->hash, FRAME_HASH));
-    int rc = db_next(q, e);
-    int64_t blob = rc > 0 ? db_i64(q, 1) : 0;
-    db_end(q);
-    if (rc <= 0)
-        return rc;
+    struct slice hash = slice_of(r->hash, FRAME_HASH);
+    int64_t items = 0, id = 0;
+    if (db_get_i64(s->db, &stmt_check_adrift, &items, e, "b", hash) < 0)
+        return -1;
+    if (!items)
+        return 0;
     *done = true;
-    c->r->problems++;
+    c->r->problems += (uint64_t)items;
     if (!c->repair)
         return 0;
-    c->r->repaired++;
-    return db_run(s->db, &stmt_check_blob_add, e, "ibiiii", blob, slice_of(r->hash, FRAME_HASH),
-                  (int64_t)pack, (int64_t)r->at, (int64_t)r->size, (int64_t)(r->end - r->at));
+    c->r->repaired += (uint64_t)items;
+    if (db_get_i64(s->db, &stmt_check_blob_add, &id, e, "biiii", hash, (int64_t)pack,
+                   (int64_t)r->at, (int64_t)r->size, (int64_t)(r->end - r->at)) < 0)
+        return -1;
+    return db_run(s->db, &stmt_check_connect, e, "bi", hash, id);
 }
 
 static int check_record(struct checking *c, struct checked_shard *s, int fd, uint64_t pack,
                         const struct record *r, struct err *e)
 {
-    int64_t known;
+    struct slice hash = slice_of(r->hash, FRAME_HASH);
+    int64_t known = 0, needed = 0;
     bool done = false;
-    int rc =
-        db_get_i64(s->db, &stmt_check_blob_known, &known, e, "b", slice_of(r->hash, FRAME_HASH));
-    if (rc != 0)
-        return rc < 0 ? -1 : 0;
+    int rc = db_get_i64(s->db, &stmt_check_blob_known, &known, e, "b", hash);
+    if (rc > 0 && s->salvaged)
+        rc = db_get_i64(s->db, &stmt_check_needed, &needed, e, "b", hash);
+    if (rc < 0)
+        return -1;
+    if (rc > 0 && (!s->salvaged || needed))
+        return 0;
     if (record_check(fd, r, NULL))
         return 0; /* nobody asks for it, and it is damaged */
-    if (reconnect(c, s, r, pack, &done, e))
+    if (rc == 0 && reconnect(c, s, r, pack, &done, e))
         return -1;
     if (done || !s->salvaged)
         return 0;
@@ -270,23 +283,26 @@ static int walk_all(struct checking *c, struct checked_shard *s, struct err *e)
     return rc;
 }
 
-int check_packs(struct checking *c, struct checked_shard *s, struct err *e)
+/* The number of a row that is gone may be given to another: nothing may point to it. */
+static int cast_off(struct checked_shard *s, struct err *e)
 {
-    struct pack_row p = {.id = 0};
-    int rc;
-    if (c->repair && s->salvaged && adopt_files(c, s, e))
-        return -1;
-    while ((rc = next_pack(s, p.id, &p, e)) > 0)
-        if (check_row(c, s, &p, e))
-            return -1;
-    if (rc < 0 || check_blobs(c, s, e) < 0 || walk_all(c, s, e) < 0)
-        return -1;
-    if (!c->repair)
-        return 0;
-    /* The number of a row that is gone may be given to another: nothing may point to it. */
     return db_run(s->db, &stmt_check_cast_off, e, "") ||
                    db_run(s->db, &stmt_check_cast_off_row, e, "") ||
                    db_run(s->db, &stmt_check_cast_off_queue, e, "")
                ? -1
                : 0;
+}
+
+int check_packs(struct checking *c, struct checked_shard *s, struct err *e)
+{
+    struct pack_row p = {.id = 0};
+    int rc;
+    if (s->salvaged && (adopt_files(c, s, e) || cast_off(s, e)))
+        return -1;
+    while ((rc = next_pack(s, p.id, &p, e)) > 0)
+        if (check_row(c, s, &p, e))
+            return -1;
+    if (rc < 0 || check_blobs(c, s, e) < 0 || (c->repair && cast_off(s, e)))
+        return -1;
+    return walk_all(c, s, e);
 }
