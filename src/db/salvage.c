@@ -281,6 +281,7 @@ static bool first_key(const struct table *t, struct place *p, sqlite3 *to)
 static int jump(sqlite3_stmt *after, struct copying *c, bool *got)
 {
     int rc = SQLITE_CORRUPT;
+    *got = false; /* a key without integers gives no place to jump to */
     for (int k = c->t->keys - 1; k >= 0; k--) {
         if (c->t->type[c->t->key[k]] != SQLITE_INTEGER)
             continue;

@@ -3,6 +3,7 @@
    no program stumbles over it. Content that belongs to nothing any more goes to "Recovered". */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "store/checking.h"
 #include "store/collection.h"
 #include "store/message_ready.h"
@@ -27,6 +28,10 @@ DB_STMT(mend_size, "UPDATE entry SET size = $3 WHERE account = $1 AND item = $2"
 DB_STMT(mend_message,
         "INSERT INTO message (account, item, prefix, envelope, body, bodystructure, preview, "
         "subject, refs, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING row");
+
+DB_STMT(mend_stray, "SELECT account, id, size FROM item WHERE gone < 0 AND (account > $1 OR "
+                    "(account = $1 AND id > $2)) ORDER BY account, id LIMIT 1");
+DB_STMT(mend_found, "UPDATE item SET gone = 0 WHERE account = $1 AND id = $2");
 
 enum { LINE = 76 };
 
@@ -231,18 +236,75 @@ struct recovering {
     int64_t at;
 };
 
+static int recovered_box(struct txn *t, uint64_t *ret_id, struct err *e)
+{
+    ARENA_SCOPE a = {0};
+    struct collection box;
+    if (collection_by_path(t, S("Recovered"), &a, &box, NULL) == 0 && box.selectable) {
+        *ret_id = box.id;
+        return 0;
+    }
+    return collection_create(t, S("Recovered"), COLLECTION_MAILBOX, ROLE_NONE, ret_id, e);
+}
+
 static int recover_job(struct txn *t, void *arg, struct err *e)
 {
     struct recovering *r = arg;
-    ARENA_SCOPE a = {0};
-    struct collection box;
     struct message_add how = {.received_at = r->at, .no_quota = true};
-    int rc = collection_by_path(t, S("Recovered"), &a, &box, NULL);
-    how.collection = rc ? 0 : box.id;
-    if (rc &&
-        collection_create(t, S("Recovered"), COLLECTION_MAILBOX, ROLE_NONE, &how.collection, e))
+    if (recovered_box(t, &how.collection, e))
         return -1;
     return message_add(t, r->m, &how, NULL, NULL, e);
+}
+
+/* An item whose entries are lost gets one in Recovered. */
+struct stray {
+    uint64_t account, item;
+    int64_t size;
+};
+
+static int stray_job(struct txn *t, void *arg, struct err *e)
+{
+    struct stray *st = arg;
+    struct message_add how = {.no_quota = true};
+    uint32_t uid;
+    if (account_load(t, e) || recovered_box(t, &how.collection, e) ||
+        message_place(t, &how, st->item, st->size, clock_now_ms(), &uid, e))
+        return -1;
+    t->row.bytes += st->size;
+    t->dirty = true;
+    return db_run(t->db, &stmt_mend_found, e, "ii", (int64_t)st->account, (int64_t)st->item);
+}
+
+static int next_stray(struct shard *s, struct stray *st, struct err *e)
+{
+    struct txn *t;
+    if (txn_read_shard(s, &t, e))
+        return -1;
+    struct db_query *q = db_query(t->db, &stmt_mend_stray);
+    db_bind_i64(q, 1, (int64_t)st->account);
+    db_bind_i64(q, 2, (int64_t)st->item);
+    int rc = db_next(q, e);
+    if (rc > 0)
+        *st = (struct stray){(uint64_t)db_i64(q, 0), (uint64_t)db_i64(q, 1), db_i64(q, 2)};
+    db_end(q);
+    txn_end(t);
+    return rc;
+}
+
+static int mend_strays(struct checking *c, struct shard *s, struct err *e)
+{
+    struct stray st = {0};
+    uint64_t n = 0;
+    int rc;
+    while ((rc = next_stray(s, &st, e)) > 0) {
+        if (store_write(st.account, stray_job, &st, e))
+            return -1;
+        n++;
+    }
+    if (n)
+        check_say(c, "shard %u: %llu messages whose mailbox is not known are in Recovered", s->id,
+                  (unsigned long long)n);
+    return rc;
 }
 
 static int recover(struct checking *c, struct shard *s, const struct finding *f, struct err *e)
@@ -270,7 +332,7 @@ static int recover(struct checking *c, struct shard *s, const struct finding *f,
 int check_mend(struct checking *c, struct checked_shard *cs, struct err *e)
 {
     struct shard *s = shard_at(cs->id);
-    if (mend_adrift(c, cs, s, e) || mend_narrow(c, s, e))
+    if (mend_adrift(c, cs, s, e) || mend_narrow(c, s, e) || mend_strays(c, s, e))
         return -1;
     for (size_t i = 0; i < cs->orphans.n; i++)
         if (recover(c, s, &cs->orphans.f[i], e))

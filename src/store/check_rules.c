@@ -55,6 +55,8 @@ DB_STMT(gone_bad, "SELECT COUNT(*) FROM item WHERE gone = 0 AND NOT EXISTS (SELE
                   "WHERE e.account = item.account AND e.item = item.id)");
 DB_STMT(gone_mend, "UPDATE item SET gone = 1 WHERE gone = 0 AND NOT EXISTS (SELECT 1 FROM entry e "
                    "WHERE e.account = item.account AND e.item = item.id)");
+DB_STMT(gone_mark, "UPDATE item SET gone = 0 - 1 WHERE gone = 0 AND NOT EXISTS (SELECT 1 FROM "
+                   "entry e WHERE e.account = item.account AND e.item = item.id)");
 DB_STMT(alive_bad, "SELECT COUNT(*) FROM item WHERE gone > 0 AND EXISTS (SELECT 1 FROM entry e "
                    "WHERE e.account = item.account AND e.item = item.id)");
 DB_STMT(alive_mend, "UPDATE item SET gone = 0 WHERE gone > 0 AND EXISTS (SELECT 1 FROM entry e "
@@ -90,6 +92,15 @@ DB_STMT(buried_bad, "SELECT COUNT(*) FROM blob WHERE dead_since > 0 AND EXISTS (
                     "blob_ref r WHERE r.blob = blob.id)");
 DB_STMT(buried_mend, "UPDATE blob SET dead_since = 0 WHERE dead_since > 0 AND EXISTS (SELECT 1 "
                      "FROM blob_ref r WHERE r.blob = blob.id)");
+#define TRUE_SIZE                                                                                  \
+    "(SELECT b.size + LENGTH(m.prefix) FROM message m JOIN blob b ON b.id = item.blob WHERE "      \
+    "m.row = item.row)"
+DB_STMT(sizes_bad, "SELECT COUNT(*) FROM item WHERE size <> " TRUE_SIZE);
+DB_STMT(sizes_mend, "UPDATE item SET size = " TRUE_SIZE " WHERE size <> " TRUE_SIZE);
+#define ITEM_SIZE                                                                                  \
+    "(SELECT i.size FROM item i WHERE i.account = entry.account AND i.id = entry.item)"
+DB_STMT(copies_bad, "SELECT COUNT(*) FROM entry WHERE size <> " ITEM_SIZE);
+DB_STMT(copies_mend, "UPDATE entry SET size = " ITEM_SIZE " WHERE size <> " ITEM_SIZE);
 DB_STMT(counts_bad,
         "SELECT COUNT(*) FROM collection WHERE messages <> (SELECT COUNT(*) " OF_COLLECTION ") OR "
         "unseen <> (SELECT COUNT(*) " OF_COLLECTION " AND e.flags & 1 = 0) OR "
@@ -145,6 +156,7 @@ DB_STMT(lost_entries,
 static const struct rule {
     const char *what;
     struct db_stmt *bad, *mend, *mend_too;
+    struct db_stmt *salvaged; /* instead, where rows were lost: check_mend.c goes on from there */
 } rules[] = {
     {"items that were lost, but not their messages", &stmt_items_bad, &stmt_items_mend, NULL},
     {"entries whose message is lost", &stmt_entries_bad, &stmt_entries_mend, NULL},
@@ -152,7 +164,7 @@ static const struct rule {
     {"accounts whose row is lost", &stmt_accounts_bad, &stmt_accounts_mend, NULL},
     {"accounts without INBOX", &stmt_inbox_bad, &stmt_inbox_mend, NULL},
     {"mailboxes inside one that is lost", &stmt_parents_bad, &stmt_parents_mend, NULL},
-    {"items without an entry", &stmt_gone_bad, &stmt_gone_mend, NULL},
+    {"items without an entry", &stmt_gone_bad, &stmt_gone_mend, NULL, &stmt_gone_mark},
     {"items counted as gone", &stmt_alive_bad, &stmt_alive_mend, NULL},
     {"keywords of no entry", &stmt_keywords_bad, &stmt_keywords_mend, NULL},
     {"message rows of no item", &stmt_wide_bad, &stmt_wide_mend, NULL},
@@ -160,6 +172,8 @@ static const struct rule {
     {"blobs kept for items that are gone", &stmt_stale_bad, &stmt_stale_mend, NULL},
     {"blobs that nothing needs", &stmt_dead_bad, &stmt_dead_mend, NULL},
     {"blobs counted as dead", &stmt_buried_bad, &stmt_buried_mend, NULL},
+    {"items with a wrong size", &stmt_sizes_bad, &stmt_sizes_mend, NULL, NULL},
+    {"entries with a wrong size", &stmt_copies_bad, &stmt_copies_mend, NULL, NULL},
     {"mailboxes with wrong counters", &stmt_counts_bad, &stmt_counts_mend, NULL},
     {"accounts with wrong totals", &stmt_totals_bad, &stmt_totals_mend, &stmt_totals_mend_log},
     {"packs with a wrong count of dead bytes", &stmt_space_bad, &stmt_space_mend, NULL},
@@ -192,8 +206,8 @@ static int check_rule(struct checking *c, struct checked_shard *s, const struct 
     check_say(c, "shard %u: %lld %s", s->id, (long long)bad, rule->what);
     if (!c->repair)
         return 0;
-    if (db_run(s->db, rule->mend, e, "") ||
-        (rule->mend_too && db_run(s->db, rule->mend_too, e, "")))
+    struct db_stmt *mend = s->salvaged && rule->salvaged ? rule->salvaged : rule->mend;
+    if (db_run(s->db, mend, e, "") || (rule->mend_too && db_run(s->db, rule->mend_too, e, "")))
         return -1;
     c->r->repaired += (uint64_t)bad;
     return 0;

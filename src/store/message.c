@@ -60,8 +60,8 @@ static int item_add(struct txn *t, struct message_ready *m, const struct message
                   (int64_t)blob.id, row);
 }
 
-static int entry_add(struct txn *t, const struct message_add *how, uint64_t item, int64_t size,
-                     int64_t now, uint32_t *ret_uid, struct err *e)
+int message_place(struct txn *t, const struct message_add *how, uint64_t item, int64_t size,
+                  int64_t now, uint32_t *ret_uid, struct err *e)
 {
     ARENA_SCOPE a = {.limit = 1 << 20};
     struct flag_bits bits = {.word = how->flags.system & FLAG_SYSTEM};
@@ -114,7 +114,7 @@ int message_add(struct txn *t, struct message_ready *m, const struct message_add
         item = t->row.next_item++;
         t->row.bytes += size;
         t->dirty = true;
-        if (entry_add(t, how, item, size, now, &uid, e) ||
+        if (message_place(t, how, item, size, now, &uid, e) ||
             item_add(t, m, how, item, size, how->received_at ? how->received_at : now, e))
             return -1;
     }

@@ -12,3 +12,7 @@ struct message_ready {
     struct thread_key thread;
     struct buf envelope, body, bodystructure, preview, subject, thread_refs;
 };
+
+/* An entry for an item that is there, with its row in the log. */
+int message_place(struct txn *t, const struct message_add *how, uint64_t item, int64_t size,
+                  int64_t now, uint32_t *ret_uid, struct err *e);
