@@ -29,3 +29,14 @@ int64_t clock_mono_us(void)
 {
     return read_us(CLOCK_MONOTONIC);
 }
+
+void clock_deadline(int64_t ms, struct timespec *ret)
+{
+    clock_gettime(CLOCK_MONOTONIC, ret);
+    ret->tv_sec += ms / 1000;
+    ret->tv_nsec += ms % 1000 * 1000000;
+    if (ret->tv_nsec >= 1000000000) {
+        ret->tv_sec++;
+        ret->tv_nsec -= 1000000000;
+    }
+}

@@ -171,17 +171,6 @@ static void do_close(struct loop_msg *msg)
 }
 
 /* --- on the thread -------------------------------------------------------------------------- */
-static void deadline_in(int64_t ms, struct timespec *ret)
-{
-    clock_gettime(CLOCK_MONOTONIC, ret);
-    ret->tv_sec += ms / 1000;
-    ret->tv_nsec += ms % 1000 * 1000000;
-    if (ret->tv_nsec >= 1000000000) {
-        ret->tv_sec++;
-        ret->tv_nsec -= 1000000000;
-    }
-}
-
 /* The lock is held. The loop always takes the message, so this needs no end. */
 static void send_message(struct channel *c, void (*fn)(struct loop_msg *))
 {
@@ -228,7 +217,7 @@ static int wait_for(struct channel *c, bool (*done)(const struct channel *), int
             return err_set(e, c->why.code ? c->why.code : ERR_IO, "%s", c->why.text);
         if (left <= 0)
             return err_set(e, ERR_BUSY, "timeout");
-        deadline_in(left < INTERRUPT_MS ? left : INTERRUPT_MS, &slice_end);
+        clock_deadline(left < INTERRUPT_MS ? left : INTERRUPT_MS, &slice_end);
         pthread_cond_timedwait(&c->changed, &c->lock, &slice_end);
     }
     return 0;

@@ -215,17 +215,6 @@ static void scan(unsigned shard)
     pthread_mutex_unlock(&queue.lock);
 }
 
-static void until(int64_t ms, struct timespec *ret)
-{
-    clock_gettime(CLOCK_MONOTONIC, ret);
-    ret->tv_sec += ms / 1000;
-    ret->tv_nsec += ms % 1000 * 1000000;
-    if (ret->tv_nsec >= 1000000000) {
-        ret->tv_sec++;
-        ret->tv_nsec -= 1000000000;
-    }
-}
-
 /* Under the lock: a shard to look into, or -1 and how long to wait. */
 static int pick_shard(int64_t *ret_wait)
 {
@@ -258,7 +247,7 @@ static void *manage(void *arg)
             continue;
         }
         struct timespec when;
-        until(wait ? wait : SEC, &when);
+        clock_deadline(wait ? wait : SEC, &when);
         pthread_cond_timedwait(&queue.manager_wakes, &queue.lock, &when);
     }
     pthread_mutex_unlock(&queue.lock);
@@ -304,7 +293,7 @@ static void *work(void *arg)
         pthread_mutex_lock(&queue.lock);
         if (t->stuck && !queue.stopping) { /* the store does not take it: not again at once */
             struct timespec when;
-            until(SEC, &when);
+            clock_deadline(SEC, &when);
             pthread_cond_timedwait(&queue.worker_wakes, &queue.lock, &when);
         }
         hmap_del(&queue.active, t->key);
