@@ -25,9 +25,20 @@ def test_help_knows_every_command(carbonado):
         assert carbonado(*name.split(), "--help") == text
 
 
+def test_help_for_a_group_is_a_line_for_each(carbonado):
+    lines = carbonado("help", "account").splitlines()
+    assert any(re.fullmatch(r"  carbonado account list \[DOMAIN\] +Print .*", line) for line in lines)
+    assert all(line.startswith("  carbonado account ") for line in lines[:-2])
+    assert carbonado("account", "--help").splitlines() == lines
+
+
 @pytest.mark.parametrize("line, words", [
     ([], "Usage:"),
     (["nothing"], 'there is no command "nothing"'),
+    (["prots"], 'did you mean "ports"?'),
+    (["acount", "list"], 'did you mean "account"?'),
+    (["help", "acount"], 'did you mean "account"?'),
+    (["help", "config", "shew"], "carbonado config show"),
     (["config"], "config what?"),
     (["config", "shew"], "carbonado config show"),
     (["ports", "more"], "too many arguments"),

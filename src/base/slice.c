@@ -148,3 +148,27 @@ int slice_hex(struct slice s, uint64_t *ret)
     *ret = v;
     return 0;
 }
+
+size_t slice_distance(struct slice a, struct slice b)
+{
+    enum { LONGEST = 63 };
+    size_t row[LONGEST + 1];
+    if (a.n > LONGEST || b.n > LONGEST)
+        return LONGEST;
+    for (size_t j = 0; j <= b.n; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.n; i++) {
+        size_t corner = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b.n; j++) {
+            size_t best = corner + (a.p[i - 1] != b.p[j - 1]);
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            corner = row[j];
+            row[j] = best;
+        }
+    }
+    return row[b.n];
+}

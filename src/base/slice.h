@@ -86,3 +86,7 @@ struct slice slice_cut(struct slice *s, char c);
 int slice_u64(struct slice s, uint64_t *ret);
 int slice_u32(struct slice s, uint32_t *ret);
 int slice_hex(struct slice s, uint64_t *ret); /* the same in base 16, without a prefix */
+
+/* How many edits of one byte make b of a, to suggest what was meant; 63 when one is longer than
+ * that. */
+size_t slice_distance(struct slice a, struct slice b);

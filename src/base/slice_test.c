@@ -47,12 +47,26 @@ static void comparison_folds_ascii_only(void **state)
     assert_true(slice_cmp(S("a"), S("ab")) < 0);
 }
 
+static void distance_counts_edits(void **state)
+{
+    (void)state;
+    assert_int_equal(slice_distance(S("ports"), S("ports")), 0);
+    assert_int_equal(slice_distance(S("acount"), S("account")), 1);
+    assert_int_equal(slice_distance(S("prots"), S("ports")), 2);
+    assert_int_equal(slice_distance(S(""), S("abc")), 3);
+    assert_int_equal(slice_distance(S("abc"), S("")), 3);
+    char longer[70] = {0};
+    assert_int_equal(slice_distance((struct slice){longer, 64}, S("a")), 63);
+    assert_int_equal(slice_distance(S("a"), (struct slice){longer, 64}), 63);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cut_walks_every_field),
         cmocka_unit_test(numbers_refuse_what_is_none),
         cmocka_unit_test(comparison_folds_ascii_only),
+        cmocka_unit_test(distance_counts_edits),
     };
     return RUN_TESTS(tests);
 }

@@ -115,7 +115,10 @@ int cli_check_owner(const struct cli *c)
     struct stat st;
     if (stat(c->state_dir, &st)) {
         if (errno == ENOENT) {
-            fprintf(stderr, "carbonado: there is no installation in %s\n", c->state_dir);
+            fprintf(stderr,
+                    "carbonado: there is no installation in %s\n"
+                    "Make one with: carbonado init, or name its directory: --state DIR\n",
+                    c->state_dir);
             return CLI_FAILED;
         }
         fprintf(stderr, "carbonado: %s: %s\n", c->state_dir, strerror(errno));
@@ -164,23 +167,40 @@ static const struct cli_command *find_command(int argc, char **argv, int *ret_wo
     return one;
 }
 
-/* "account" alone, or with a second word that is none: list what there is. */
-static int no_command(const struct cli *c, const char *word)
+/* The first word of the command that is nearest to this one, or NULL when none is near. */
+static const char *nearest(const char *word, char *space, size_t n)
 {
-    bool group = false;
-    size_t n = strlen(word);
+    size_t best = strlen(word) < 5 ? 2 : 3;
+    const char *found = NULL;
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        const char *name = commands[i]->name;
-        if (strncmp(name, word, n) || name[n] != ' ')
+        struct slice rest = slice_str(commands[i]->name), first = slice_cut(&rest, ' ');
+        size_t d = slice_distance(slice_str(word), first);
+        if (d >= best)
             continue;
-        if (!group)
-            fprintf(stderr, "carbonado: %s what?\n", word);
-        group = true;
-        fprintf(stderr, "  carbonado %s %s\n", name, commands[i]->args);
+        best = d;
+        snprintf(space, n, "%.*s", SARG(first));
+        found = space;
     }
-    if (group)
-        return CLI_USAGE;
-    return cli_usage(c, "there is no command \"%s\"", word);
+    return found;
+}
+
+int cli_no_command(const char *word)
+{
+    char space[32];
+    const char *meant = nearest(word, space, sizeof(space));
+    fprintf(stderr, "carbonado: there is no command \"%s\"%s%s%s\nTry: carbonado help\n", word,
+            meant ? "; did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
+    return CLI_USAGE;
+}
+
+/* "account" alone, or with a second word that is none: list what there is. */
+static int no_command(const char *word, bool help)
+{
+    if (!help && cli_is_group(word))
+        fprintf(stderr, "carbonado: %s what?\n", word);
+    if (cli_help_group(help ? stdout : stderr, word))
+        return help ? CLI_OK : CLI_USAGE;
+    return cli_no_command(word);
 }
 
 enum { ARGS_MAX = 4096 };
@@ -242,8 +262,8 @@ static int check_count(const struct cli *c)
     }
     if (c->argc >= least && c->argc <= most)
         return CLI_OK;
-    return cli_usage(c, "%s arguments: carbonado %s %s", c->argc < least ? "missing" : "too many",
-                     c->cmd->name, c->cmd->args);
+    return cli_usage(c, "%s arguments: carbonado %s%s%s", c->argc < least ? "missing" : "too many",
+                     c->cmd->name, c->cmd->args[0] ? " " : "", c->cmd->args);
 }
 
 static int load_config(struct cli *c)
@@ -288,7 +308,7 @@ static int run(struct cli *c, int argc, char **argv)
     }
     c->cmd = find_command(argc - first, argv + first, &words);
     if (!c->cmd)
-        return no_command(c, argv[first]);
+        return no_command(argv[first], first + 1 < argc && strcmp(argv[first + 1], "--help") == 0);
     bool only_words = false;
     for (int i = first + words; i < argc; i++) {
         if (only_words || argv[i][0] != '-' || argv[i][1] == '\0') {

@@ -71,6 +71,8 @@ const char *cli_state_path(struct cli *c, const char *name);
 
 /* Prints "carbonado: text" and how to get help to stderr; returns CLI_USAGE. */
 int cli_usage(const struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same for a word that is none, with the one that may be meant. */
+int cli_no_command(const char *word);
 /* Prints "carbonado: text" to stderr and returns the exit code that fits e->code. */
 int cli_fail(const struct cli *c, const struct err *e);
 
@@ -81,6 +83,9 @@ int cli_check_owner(const struct cli *c);
 const struct cli_command *const *cli_commands(size_t *ret_n);
 void cli_help_all(FILE *out);
 void cli_help_one(FILE *out, const struct cli_command *cmd);
+bool cli_is_group(const char *word); /* are there commands of two words that begin with it? */
+/* One line for each command that begins with the word; false when none does. */
+bool cli_help_group(FILE *out, const char *word);
 void cli_help_man(struct buf *out); /* COMMANDS and OPTIONS of carbonado(1) */
 const struct cli_option *cli_common_options(void);
 

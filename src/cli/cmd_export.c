@@ -125,7 +125,7 @@ static int export_all(struct export *x, struct err *e)
     }
     qsort(wanted, n, sizeof(json_t *), by_path);
     progress_begin(&x->progress, "Exporting", x->total);
-    if (r == 0 && !n)
+    if (r == 0 && !n && cli_option(x->c, "--mailbox"))
         r = err_set(e, ERR_NOTFOUND, "there is no such mailbox");
     for (size_t k = 0; k < n && r == 0; k++)
         if (slice_cmp(slice_str(json_text(wanted[k], "path")), x->from_mailbox) >= 0)

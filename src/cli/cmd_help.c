@@ -16,19 +16,21 @@ static int run(struct cli *c)
     char name[64];
     snprintf(name, sizeof(name), "%s%s%s", c->argv[0], c->argc > 1 ? " " : "",
              c->argc > 1 ? c->argv[1] : "");
-    size_t n, found = 0, len = strlen(name);
+    size_t n;
     const struct cli_command *const *all = cli_commands(&n);
     for (size_t i = 0; i < n; i++) {
-        /* "account" shows every "account ..." too. */
-        if (strncmp(all[i]->name, name, len) || (all[i]->name[len] && all[i]->name[len] != ' '))
+        if (strcmp(all[i]->name, name))
             continue;
-        if (found++)
-            putchar('\n');
         cli_help_one(stdout, all[i]);
+        return CLI_OK;
     }
-    if (!found)
-        return cli_usage(c, "there is no command \"%s\"", name);
-    return CLI_OK;
+    if (cli_help_group(stdout, name))
+        return CLI_OK;
+    if (!cli_is_group(c->argv[0]))
+        return cli_no_command(name);
+    fprintf(stderr, "carbonado: there is no command \"%s\"\n", name);
+    cli_help_group(stderr, c->argv[0]);
+    return CLI_USAGE;
 }
 
 static const struct cli_option options[] = {

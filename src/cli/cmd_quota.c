@@ -4,12 +4,12 @@
 
 static void print(const json_t *row)
 {
-    char used[32], limit[32] = "none";
+    char used[32], limit[32] = "no limit";
     int64_t quota = json_number(row, "quota"), bytes = json_number(row, "bytes");
     cli_size_print(bytes, used, sizeof(used));
     if (quota)
         cli_size_print(quota, limit, sizeof(limit));
-    printf("%-40s %10s of %10s", json_text(row, "address"), used, limit);
+    printf("%-40s %10s %s %8s", json_text(row, "address"), used, quota ? "of" : "  ", limit);
     if (quota)
         printf(" %3d%%", (int)((double)bytes * 100 / (double)quota));
     printf("  %lld messages\n", (long long)json_number(row, "messages"));

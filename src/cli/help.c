@@ -32,13 +32,47 @@ void cli_help_all(FILE *out)
           out);
 }
 
+static bool of_group(const struct cli_command *cmd, const char *word)
+{
+    size_t n = strlen(word);
+    return strncmp(cmd->name, word, n) == 0 && cmd->name[n] == ' ';
+}
+
+bool cli_is_group(const char *word)
+{
+    size_t n;
+    const struct cli_command *const *all = cli_commands(&n);
+    for (size_t i = 0; i < n; i++)
+        if (of_group(all[i], word))
+            return true;
+    return false;
+}
+
+bool cli_help_group(FILE *out, const char *word)
+{
+    size_t n;
+    const struct cli_command *const *all = cli_commands(&n);
+    if (!cli_is_group(word))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        char left[64];
+        if (!of_group(all[i], word))
+            continue;
+        snprintf(left, sizeof(left), "%s %s", all[i]->name, all[i]->args);
+        fprintf(out, "  carbonado %-32s  %s\n", left, all[i]->summary);
+    }
+    fprintf(out, "\n\"carbonado help %s COMMAND\" tells more about one.\n", word);
+    return true;
+}
+
 void cli_help_one(FILE *out, const struct cli_command *cmd)
 {
-    fprintf(out, "Usage: carbonado %s%s%s\n\n%s.\n", cmd->name, cmd->args[0] ? " " : "", cmd->args,
-            cmd->summary);
+    bool options = cmd->options && cmd->options[0].name;
+    fprintf(out, "Usage: carbonado %s%s%s%s\n\n%s.\n", cmd->name, options ? " [OPTIONS]" : "",
+            cmd->args[0] ? " " : "", cmd->args, cmd->summary);
     if (cmd->help)
         fprintf(out, "\n%s\n", cmd->help);
-    if (cmd->options && cmd->options[0].name) {
+    if (options) {
         fputs("\nOptions:\n", out);
         print_options(out, cmd->options, true);
     }
@@ -65,7 +99,7 @@ void cli_help_man(struct buf *out)
     const struct cli_command *const *all = cli_commands(&n);
     buf_adds(out, ".SH COMMANDS\n");
     for (size_t i = 0; i < n; i++) {
-        buf_addf(out, ".SS %s %s\n", all[i]->name, all[i]->args);
+        buf_addf(out, ".SS %s%s%s\n", all[i]->name, all[i]->args[0] ? " " : "", all[i]->args);
         roff_add(out, all[i]->summary);
         buf_adds(out, ".\n");
         if (all[i]->help) {

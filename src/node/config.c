@@ -28,31 +28,6 @@ static void problem(struct config *c, const char *name, int line, const char *te
         buf_addf(&c->problems, "%s: %s\n", name, text);
 }
 
-/* How many single-character edits make b of a: to suggest what was meant. */
-static size_t distance(struct slice a, struct slice b)
-{
-    enum { LONGEST = 63 };
-    size_t row[LONGEST + 1];
-    if (a.n > LONGEST || b.n > LONGEST)
-        return LONGEST;
-    for (size_t j = 0; j <= b.n; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a.n; i++) {
-        size_t corner = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b.n; j++) {
-            size_t best = corner + (a.p[i - 1] != b.p[j - 1]);
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            corner = row[j];
-            row[j] = best;
-        }
-    }
-    return row[b.n];
-}
-
 static void unknown(struct config *c, const char *name, int line, struct slice key)
 {
     size_t best = 4;
@@ -60,7 +35,7 @@ static void unknown(struct config *c, const char *name, int line, struct slice k
     for (const struct setting *s = setting_first(); s; s = s->next) {
         char full[128];
         snprintf(full, sizeof(full), "%s.%s", s->group, s->name);
-        size_t d = distance(key, slice_str(full));
+        size_t d = slice_distance(key, slice_str(full));
         if (d < best) {
             best = d;
             memcpy(meant, full, sizeof(meant));
