@@ -198,8 +198,9 @@ static void judge_dns(struct sheet *s, const struct facts *f)
             judge_record(s, "address record", f->dns_host, f->fqdn, "A or AAAA", line);
     }
     if (f->dns_mx != DNS_NOT_ASKED) {
-        struct slice line =
-            TEXT(s, "Add to the zone:  %.*s. MX 10 %.*s.", SARG(f->domain), SARG(f->fqdn));
+        bool named = fqdn_good(f->fqdn);
+        struct slice line = TEXT(s, "Add to the zone:  %.*s. MX 10 %s%.*s.", SARG(f->domain),
+                                 named ? "" : "mail.", SARG(named ? f->fqdn : f->domain));
         if (f->dns_mx == DNS_FOUND && !f->mx_is_host)
             add(s, PREFLIGHT_ADVICE, "MX record",
                 TEXT(s, "mail for %.*s goes to %.*s, not here", SARG(f->domain), SARG(f->mx_first)),

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/list.h"
+#include "pop3/lock.h"
 #include "pop3/session.h"
 
 struct quit_job {
@@ -17,8 +18,17 @@ static enum job_next expunge(struct job *job, struct txn *txn)
     return JOB_DONE;
 }
 
+/* Before the answer: whoever has read it may come back at once. */
+static void release(struct pop3_session *s)
+{
+    if (s->locked)
+        pop3_unlock(s->who.account);
+    s->locked = false;
+}
+
 static void finish(struct pop3_session *s, struct pop3_job *base)
 {
+    release(s);
     if (base->job.err.code) {
         pop3_err(s, "[SYS/TEMP]", "some deleted messages not removed");
     } else {
@@ -32,6 +42,7 @@ void pop3_cmd_quit(struct pop3_session *s, const struct pop3_command *c)
 {
     (void)c;
     if (s->drop.n == s->drop.kept) {
+        release(s);
         pop3_ok(s, "bye");
         pop3_end(s);
         return;

@@ -156,6 +156,16 @@ def test_poplib_over_tls(server, user):
         pop3.quit()
 
 
+def test_back_at_once(server, user):
+    """The answer to QUIT means that the mailbox is free, whether or not something was removed."""
+    append(server, user, *THREE)
+    for left, wanted in ((3, "NOOP"), (3, "NOOP"), (3, "DELE 1"), (2, "DELE 1"), (1, "NOOP"), (1, "DELE 1"), (0, "NOOP")):
+        with Pop3(server, user) as pop3:
+            assert pop3.ok("STAT").startswith(b"+OK %d " % left)
+            pop3.ok(wanted)
+            pop3.ok("QUIT")
+
+
 def test_fetchmail(server, user, tmp_path):
     """From one account over POP3 into another over LMTP."""
     if not shutil.which("fetchmail"):
