@@ -6,8 +6,9 @@ static void print(const json_t *s)
 {
     long long seconds = (long long)(json_number(s, "uptime_ms") / 1000);
     printf("running      carbonado %s, process %lld\n"
-           "since        %lldd %02lld:%02lld:%02lld\n"
-           "connections  %lld on %lld loops\n",
+           "up           %lldd %02lld:%02lld:%02lld\n"
+           "connections  %lld\n"
+           "loops        %lld\n",
            json_text(s, "version"), (long long)json_number(s, "pid"), seconds / 86400,
            seconds / 3600 % 24, seconds / 60 % 60, seconds % 60,
            (long long)json_number(s, "connections"), (long long)json_number(s, "loops"));
