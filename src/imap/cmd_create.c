@@ -55,6 +55,7 @@ enum cmd_next cmd_create(struct request *r, struct txn *t)
             r->code = "USEATTR";
         return CMD_FAIL;
     }
+    mailbox_tell_oldname(r, t, id, c->path, false);
     r->code = arena_printf(&r->arena, "MAILBOXID (F%llu)", (unsigned long long)id).p;
     return CMD_DONE;
 }

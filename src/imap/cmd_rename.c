@@ -23,5 +23,6 @@ enum cmd_next cmd_rename(struct request *r, struct txn *t)
     if (collection_by_path(t, n->from, &r->arena, &c, &r->job.err) ||
         collection_rename(t, c.id, n->to, &r->job.err))
         return CMD_FAIL;
+    mailbox_tell_oldname(r, t, c.id, n->from, true);
     return CMD_DONE;
 }

@@ -97,14 +97,8 @@ static void tell(struct request *r, struct txn *t, struct selecting *g, const st
              (unsigned long long)c->modseq);
     mailbox_id_write(c->id, out);
     buf_adds(out, ")] Id\r\n");
-    if (rev2) {
-        buf_addf(out, "* LIST (%s", c->has_children ? "\\HasChildren" : "\\HasNoChildren");
-        if (role_special_use(c->role))
-            buf_addf(out, " %s", role_special_use(c->role));
-        buf_adds(out, ") \"/\" ");
-        imap_write_mailbox(c->path, true, out);
-        buf_adds(out, "\r\n");
-    }
+    if (rev2)
+        mailbox_list_write(c, g->args.mailbox, out);
 }
 
 static void add_plain(const struct imap_set *in, struct uidset *out)
