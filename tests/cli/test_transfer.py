@@ -121,6 +121,12 @@ def test_into_and_all_folders(ann, tmp_path):
         ".Old.2019", ".Old.2019.Sent", ".Old.2019.plain", ".Old.2019.plain.deep"]
 
 
+def test_an_account_that_was_never_used(ann, tmp_path):
+    assert ann("export", "ann@x.test", tmp_path / "out") == "0 messages exported, 0 lost\n"
+    out = ann("export", "ann@x.test", tmp_path / "out", "--mailbox", "Old", status=1)
+    assert "no such mailbox" in out.err
+
+
 def test_interrupted_import_goes_on(ann, program, tmp_path):
     """Killed again and again, at any moment: at the end every message is there exactly once."""
     src = tmp_path / "src"
