@@ -38,13 +38,15 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t manager_wakes, worker_wakes;
     struct link ready;
+    struct link ended;      /* tasks that ended while their shard was being scanned */
     struct hmap active;     /* key -> task, waiting or running */
     struct hmap per_domain; /* domain -> struct domain_load */
     struct queue_shard *shards;
     unsigned n_shards, n_threads;
+    int scanning; /* the shard that is being scanned, or -1 */
     bool stopping;
     pthread_t manager, *threads;
-} queue = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .scanning = -1};
 
 struct domain_load {
     unsigned n;
@@ -194,6 +196,15 @@ static void add_message(const struct outbox_message *m, int64_t now)
     }
 }
 
+/* Under the lock: its rows are written, it may be made again. */
+static void task_end(struct queue_task *t)
+{
+    hmap_del(&queue.active, t->key);
+    queue.shards[t->m.shard].dirty = true; /* what became due, or a new time */
+    metric_set(&metric_mail_queue_active, 0, (int64_t)queue.active.n);
+    task_free(t);
+}
+
 /* --- the manager ------------------------------------------------------------------------------ */
 static void scan(unsigned shard)
 {
@@ -203,6 +214,9 @@ static void scan(unsigned shard)
     int64_t next = 0, now = clock_now_ms();
     size_t most = SCAN_LIMIT + (size_t)queue_active(); /* those that run are due still */
     struct err e = {0};
+    pthread_mutex_lock(&queue.lock);
+    queue.scanning = (int)shard; /* from here on a task that ends keeps its key: the list may be older */
+    pthread_mutex_unlock(&queue.lock);
     if (outbox_due(shard, now, most, &a, &list, &n, &next, &e)) {
         LOG(LOG_ERROR, "queue.scan", LFN("shard", shard), LFZ("why", e.text));
         next = now + RESCAN_MS;
@@ -212,6 +226,10 @@ static void scan(unsigned shard)
     pthread_mutex_lock(&queue.lock);
     if (queue.shards[shard].next == 0 || (next && next < queue.shards[shard].next))
         queue.shards[shard].next = next;
+    queue.scanning = -1;
+    struct link *l;
+    while ((l = list_pop(&queue.ended)))
+        task_end(list_entry(l, struct queue_task, link));
     pthread_mutex_unlock(&queue.lock);
 }
 
@@ -296,11 +314,11 @@ static void *work(void *arg)
             clock_deadline(SEC, &when);
             pthread_cond_timedwait(&queue.worker_wakes, &queue.lock, &when);
         }
-        hmap_del(&queue.active, t->key);
         domain_give(t->domain);
-        queue.shards[t->m.shard].dirty = true; /* what became due, or a new time */
-        metric_set(&metric_mail_queue_active, 0, (int64_t)queue.active.n);
-        task_free(t);
+        if (queue.scanning == (int)t->m.shard)
+            list_push(&queue.ended, &t->link);
+        else
+            task_end(t);
         pthread_cond_signal(&queue.worker_wakes);
         pthread_cond_signal(&queue.manager_wakes);
     }
@@ -317,6 +335,7 @@ int queue_start(struct err *e)
     pthread_cond_init(&queue.worker_wakes, &attr);
     pthread_condattr_destroy(&attr);
     list_init(&queue.ready);
+    list_init(&queue.ended);
     queue.stopping = false;
     queue.n_shards = store_shards();
     queue.shards = calloc(queue.n_shards, sizeof(*queue.shards));

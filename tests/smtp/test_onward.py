@@ -119,7 +119,6 @@ def test_deferred_is_tried_again(server, sink):
     assert mailbox(server, "user1@example.test") == []
 
 
-@pytest.mark.deep
 def test_delay_then_failure(server, sink):
     submit(server, "user1@example.test", ["defer@else.example"])
     seen = []
@@ -170,7 +169,6 @@ def test_returned_header_or_whole(server):
         assert ("hello" in back.as_string()) == (ret == "FULL")
 
 
-@pytest.mark.deep
 def test_a_crash_loses_and_doubles_nothing(server, sink):
     """SIGKILL while mail for two mailboxes and another domain is under way."""
     for n in range(20):
@@ -203,7 +201,6 @@ def started():
         own.stop()
 
 
-@pytest.mark.deep
 def test_other_kinds_of_servers(started, tmp_path):
     """TLS that works, TLS that breaks, no 8BITMIME, no DSN: one server of ours, routed by MX."""
     if not shutil.which("openssl"):
