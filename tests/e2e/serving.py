@@ -81,7 +81,8 @@ class Serving:
                         return
             except OSError:
                 pass
-            assert time.monotonic() < end, f"no greeting within {seconds} s"
+            assert time.monotonic() < end, \
+                f"no greeting within {seconds} s\n{(self.state / 'serve.log').read_text(errors='replace')[-5000:]}"
             time.sleep(0.02)
 
     def end(self, sig=signal.SIGTERM):
