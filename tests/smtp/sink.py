@@ -34,7 +34,9 @@ class Session(socketserver.StreamRequestHandler):
             return self.say("554 5.5.1 no valid recipients")
         self.say("354 go on")
         lines = []
-        while (line := self.rfile.readline()) not in (b".\r\n", b""):
+        while (line := self.rfile.readline()) != b".\r\n":
+            if not line.endswith(b"\n"):  # it broke off: nothing was sent
+                return
             lines.append(line[1:] if line.startswith(b".") else line)
         self.server.got.append(Transaction(self.sender, self.recipients, b"".join(lines), self.tls))
         self.say("250 2.0.0 taken")
