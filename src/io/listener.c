@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -31,7 +32,7 @@ METRIC_COUNTER_BY(connections_refused, "why", "address total descriptors",
                   "Connections closed at once.");
 METRIC_DECLARE(connections);
 
-enum { BATCH = 32, PAUSE_MS = 500 };
+enum { BATCH = 32, PAUSE_MS = 500, PATIENCE_MS = 2000, NAP_MS = 20, MILLION = 1000 * 1000 };
 
 struct acceptor {
     struct acceptor *next;
@@ -96,9 +97,7 @@ static int bind_one(const struct listener *l, const struct sockaddr *a, socklen_
     return TAKE_FD(fd);
 }
 
-/* SO_REUSEPORT would let us share the port with a second server of the same user: so that "taken"
-   is noticed, it is first bound without, for as long as the check takes. */
-static int check_free(const struct listener *l, const struct sockaddr *a, socklen_t n,
+static int bind_alone(const struct listener *l, const struct sockaddr *a, socklen_t n,
                       struct err *e)
 {
     int on = 1;
@@ -107,6 +106,25 @@ static int check_free(const struct listener *l, const struct sockaddr *a, sockle
         (a->sa_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on))) ||
         bind(fd, a, n))
         return bind_error(l, e);
+    return 0;
+}
+
+/* SO_REUSEPORT would let us share the port with a second server of the same user: so that "taken"
+   is noticed, it is first bound without, for as long as the check takes. A server that was killed
+   lets its ports go a moment after it is gone: hence patience. */
+static int check_free(const struct listener *l, const struct sockaddr *a, socklen_t n,
+                      struct err *e)
+{
+    struct timespec nap = {.tv_nsec = NAP_MS * MILLION};
+    struct err why = {0};
+    for (int waited = 0; bind_alone(l, a, n, &why); waited += NAP_MS) {
+        if (why.code != ERR_BUSY || waited >= PATIENCE_MS) {
+            if (e)
+                *e = why;
+            return -1;
+        }
+        nanosleep(&nap, NULL);
+    }
     return 0;
 }
 

@@ -215,7 +215,8 @@ static void scan(unsigned shard)
     size_t most = SCAN_LIMIT + (size_t)queue_active(); /* those that run are due still */
     struct err e = {0};
     pthread_mutex_lock(&queue.lock);
-    queue.scanning = (int)shard; /* from here on a task that ends keeps its key: the list may be older */
+    queue.scanning =
+        (int)shard; /* from here on a task that ends keeps its key: the list may be older */
     pthread_mutex_unlock(&queue.lock);
     if (outbox_due(shard, now, most, &a, &list, &n, &next, &e)) {
         LOG(LOG_ERROR, "queue.scan", LFN("shard", shard), LFZ("why", e.text));
