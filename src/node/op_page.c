@@ -3,7 +3,7 @@
 
 enum { LIMIT_DEFAULT = 1000, LIMIT_MAX = 10000 };
 
-int op_page_begin(json_t *args, struct op_page *p, struct err *e)
+static int begin(json_t *args, struct op_page *p, struct err *e)
 {
     *p = (struct op_page){.after = S("")};
     if (op_arg_text(args, "after", false, &p->after, e) ||
@@ -25,10 +25,15 @@ int op_page_wants(struct op_page *p, struct slice key)
     return -1;
 }
 
-int op_page_end(struct op_page *p, int r, const char *name, json_t **ret)
+int op_page_list(json_t *args, const struct op_page_of *of, json_t **ret, struct err *e)
 {
+    struct op_page p;
+    struct slice scope = S("");
+    if ((of->scope && op_arg_text(args, of->scope, of->required, &scope, e)) || begin(args, &p, e))
+        return -1;
+    int r = of->walk(scope, &p, e);
     if (r == 0)
-        *ret = json_pack("{s:O, s:b}", name, p->rows, "more", (int)p->more);
-    json_decref(p->rows);
+        *ret = json_pack("{s:O, s:b}", of->name, p.rows, "more", (int)p.more);
+    json_decref(p.rows);
     return r;
 }

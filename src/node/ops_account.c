@@ -171,16 +171,17 @@ static int take(const struct account_info *info, void *arg)
     return wanted < 0;
 }
 
+static int walk(struct slice domain, struct op_page *p, struct err *e)
+{
+    return directory_each_account_after(domain, p->after, take, p, e);
+}
+
 static int list(json_t *args, struct slice payload, json_t **ret, struct buf *out, struct err *e)
 {
-    struct op_page p;
-    struct slice domain;
+    static const struct op_page_of of = {"accounts", "domain", false, walk};
     (void)payload;
     (void)out;
-    if (op_arg_text(args, "domain", false, &domain, e) || op_page_begin(args, &p, e))
-        return -1;
-    int r = directory_each_account_after(domain, p.after, take, &p, e);
-    return op_page_end(&p, r, "accounts", ret);
+    return op_page_list(args, &of, ret, e);
 }
 
 static int password(json_t *args, struct slice payload, json_t **ret, struct buf *out,

@@ -32,16 +32,17 @@ static int take(struct slice alias, struct slice target, void *arg)
     return wanted < 0;
 }
 
+static int walk(struct slice domain, struct op_page *p, struct err *e)
+{
+    return directory_each_alias(domain, take, p, e);
+}
+
 static int list(json_t *args, struct slice payload, json_t **ret, struct buf *out, struct err *e)
 {
-    struct op_page p;
-    struct slice domain;
+    static const struct op_page_of of = {"aliases", "domain", false, walk};
     (void)payload;
     (void)out;
-    if (op_arg_text(args, "domain", false, &domain, e) || op_page_begin(args, &p, e))
-        return -1;
-    int r = directory_each_alias(domain, take, &p, e);
-    return op_page_end(&p, r, "aliases", ret);
+    return op_page_list(args, &of, ret, e);
 }
 
 const struct op ops_alias[] = {

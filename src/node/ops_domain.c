@@ -45,15 +45,18 @@ static int take(struct slice name, struct slice alias_of, struct slice target, v
     return wanted < 0;
 }
 
+static int walk(struct slice scope, struct op_page *p, struct err *e)
+{
+    (void)scope;
+    return directory_each_domain(take, p, e);
+}
+
 static int list(json_t *args, struct slice payload, json_t **ret, struct buf *out, struct err *e)
 {
-    struct op_page p;
+    static const struct op_page_of of = {"domains", NULL, false, walk};
     (void)payload;
     (void)out;
-    if (op_page_begin(args, &p, e))
-        return -1;
-    int r = directory_each_domain(take, &p, e);
-    return op_page_end(&p, r, "domains", ret);
+    return op_page_list(args, &of, ret, e);
 }
 
 const struct op ops_domain[] = {

@@ -55,16 +55,17 @@ static int take_list(struct slice address, size_t members, void *arg)
     return wanted < 0;
 }
 
+static int walk_lists(struct slice domain, struct op_page *p, struct err *e)
+{
+    return directory_each_list(domain, take_list, p, e);
+}
+
 static int list(json_t *args, struct slice payload, json_t **ret, struct buf *out, struct err *e)
 {
-    struct op_page p;
-    struct slice domain;
+    static const struct op_page_of of = {"lists", "domain", false, walk_lists};
     (void)payload;
     (void)out;
-    if (op_arg_text(args, "domain", false, &domain, e) || op_page_begin(args, &p, e))
-        return -1;
-    int r = directory_each_list(domain, take_list, &p, e);
-    return op_page_end(&p, r, "lists", ret);
+    return op_page_list(args, &of, ret, e);
 }
 
 static int take_member(struct slice address, void *arg)
@@ -76,16 +77,17 @@ static int take_member(struct slice address, void *arg)
     return wanted < 0;
 }
 
+static int walk_members(struct slice address, struct op_page *p, struct err *e)
+{
+    return directory_each_member(address, take_member, p, e);
+}
+
 static int members(json_t *args, struct slice payload, json_t **ret, struct buf *out, struct err *e)
 {
-    struct op_page p;
-    struct slice address;
+    static const struct op_page_of of = {"members", "address", true, walk_members};
     (void)payload;
     (void)out;
-    if (op_arg_text(args, "address", true, &address, e) || op_page_begin(args, &p, e))
-        return -1;
-    int r = directory_each_member(address, take_member, &p, e);
-    return op_page_end(&p, r, "members", ret);
+    return op_page_list(args, &of, ret, e);
 }
 
 const struct op ops_list[] = {
