@@ -64,6 +64,4 @@ def server():
     """One server for all tests of a worker that want no settings of their own (tests/e2e has its own
     fixture of that name): five accounts."""
     import serving
-    own = serving.inherited() or serving.start(5, "--set", "io.loops=3")
-    yield own
-    own.stop()
+    yield from serving.lend(5, "--set", "io.loops=3")

@@ -7,32 +7,21 @@
 
 #include "base/clock.h"
 
-static struct line_server server;
-static uint16_t port;
-
 static int setup(void **state)
 {
     (void)state;
-    struct err e = {0};
-    memset(&server, 0, sizeof(server));
-    assert_int_equal(loops_start(2, &e), 0);
-    port = test_listen((struct listener){.name = "lines", .ops = &lines_ops, .service = &server});
-    return 0;
+    return lines_setup(2);
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    listeners_stop();
-    loops_stop();
-    assert_int_equal(server.opened, server.closed);
-    assert_int_equal(listeners_connections(), 0);
-    return 0;
+    return lines_teardown();
 }
 
 static int hello(void)
 {
-    int fd = test_connect(port);
+    int fd = test_connect(lines_port);
     test_expect(fd, S("hello\r\n"));
     return fd;
 }
@@ -57,8 +46,8 @@ static void any_split_gives_the_same_answer(void **state)
     }
     test_expect(fd, S("one\r\ntwo\r\nthree\r\n"));
     close(fd);
-    lines_wait_closed(&server, (int)in.n + 2);
-    assert_int_equal(server.last_why, CONN_END_PEER);
+    lines_wait_closed(&lines_server, (int)in.n + 2);
+    assert_int_equal(lines_server.last_why, CONN_END_PEER);
 }
 
 static void a_paused_connection_answers_nothing(void **state)
@@ -73,8 +62,8 @@ static void a_paused_connection_answers_nothing(void **state)
     test_expect(fd, S("bye\r\n"));
     test_expect_end(fd);
     close(fd);
-    lines_wait_closed(&server, 1);
-    assert_int_equal(server.last_why, CONN_END_LOCAL);
+    lines_wait_closed(&lines_server, 1);
+    assert_int_equal(lines_server.last_why, CONN_END_LOCAL);
 }
 
 static void half_close_gets_all_replies(void **state)
@@ -91,8 +80,8 @@ static void half_close_gets_all_replies(void **state)
     test_expect(fd, S("\r\nb\r\n"));
     test_expect_end(fd);
     close(fd);
-    lines_wait_closed(&server, 1);
-    assert_int_equal(server.last_why, CONN_END_PEER);
+    lines_wait_closed(&lines_server, 1);
+    assert_int_equal(lines_server.last_why, CONN_END_PEER);
 }
 
 static void a_reset_is_noticed_while_paused(void **state)
@@ -106,8 +95,8 @@ static void a_reset_is_noticed_while_paused(void **state)
     struct linger now = {.l_onoff = 1};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     close(fd);
-    lines_wait_closed(&server, 1);
-    assert_int_equal(server.last_why, CONN_END_PEER);
+    lines_wait_closed(&lines_server, 1);
+    assert_int_equal(lines_server.last_why, CONN_END_PEER);
 }
 
 static void what_follows_quit_does_not_cost_the_reply(void **state)
@@ -130,8 +119,8 @@ static void abort_ends_without_more(void **state)
     test_send(fd, S("abort\r\n"));
     test_expect_end(fd);
     close(fd);
-    lines_wait_closed(&server, 1);
-    assert_int_equal(server.last_why, CONN_END_LOCAL);
+    lines_wait_closed(&lines_server, 1);
+    assert_int_equal(lines_server.last_why, CONN_END_LOCAL);
 }
 
 static void untaken_input_has_a_limit(void **state)
@@ -146,9 +135,9 @@ static void untaken_input_has_a_limit(void **state)
         if (send(fd, chunk, sizeof(chunk), MSG_NOSIGNAL) < 0)
             break;
     }
-    lines_wait_closed(&server, 1);
-    assert_string_equal(server.last_text, "input over io.pending_max");
-    assert_in_range(server.largest_input, 16384, 16384 + 65536);
+    lines_wait_closed(&lines_server, 1);
+    assert_string_equal(lines_server.last_text, "input over io.pending_max");
+    assert_in_range(lines_server.largest_input, 16384, 16384 + 65536);
     close(fd);
     test_set("io.pending_max", "256K");
 }
@@ -159,8 +148,8 @@ static void unread_output_stops_input_and_has_a_limit(void **state)
     test_set("io.output_max", "1M");
     int fd = hello();
     test_send(fd, S("big 1048577\r\n"));
-    lines_wait_closed(&server, 1);
-    assert_string_equal(server.last_text, "output over io.output_max");
+    lines_wait_closed(&lines_server, 1);
+    assert_string_equal(lines_server.last_text, "output over io.output_max");
     close(fd);
 
     /* One command at a time: over io.output_high unsent, the next is not read. */
@@ -181,8 +170,8 @@ static void unread_output_stops_input_and_has_a_limit(void **state)
     test_send(fd, S("quit\r\n"));
     test_expect(fd, S("bye\r\n"));
     close(fd);
-    lines_wait_closed(&server, 2);
-    assert_true(server.drained > 0);
+    lines_wait_closed(&lines_server, 2);
+    assert_true(lines_server.drained > 0);
     test_set("io.output_max", "64M");
 }
 
@@ -193,8 +182,8 @@ static void who_takes_nothing_is_closed(void **state)
     int fd = hello();
     int64_t began = clock_mono_ms();
     test_send(fd, S("big 20000000\r\n"));
-    lines_wait_closed(&server, 1);
-    assert_int_equal(server.last_why, CONN_END_TIMEOUT);
+    lines_wait_closed(&lines_server, 1);
+    assert_int_equal(lines_server.last_why, CONN_END_TIMEOUT);
     assert_in_range(clock_mono_ms() - began, 900, 3000);
     close(fd);
     test_set("io.write_timeout", "5m");
@@ -210,7 +199,7 @@ static void idle_comes_after_silence_only(void **state)
         test_send(fd, S("echo here\r\n"));
         test_expect(fd, S("here\r\n"));
     }
-    assert_int_equal(server.idled, 0);
+    assert_int_equal(lines_server.idled, 0);
     test_expect(fd, S("idle\r\n"));
     test_expect_end(fd);
     close(fd);
@@ -223,8 +212,10 @@ static void a_unix_socket_knows_its_peer(void **state)
     assert_non_null(mkdtemp(path));
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     snprintf(a.sun_path, sizeof(a.sun_path), "%s/sock", path);
-    struct listener l = {
-        .name = "control", .host = slice_str(a.sun_path), .ops = &lines_ops, .service = &server};
+    struct listener l = {.name = "control",
+                         .host = slice_str(a.sun_path),
+                         .ops = &lines_ops,
+                         .service = &lines_server};
     struct err e = {0};
     int fd, client;
     assert_int_equal(listener_bind(&l, &fd, 1, &e), 0);
@@ -244,7 +235,7 @@ static void a_unix_socket_knows_its_peer(void **state)
 static void a_taken_port_is_busy(void **state)
 {
     (void)state;
-    struct listener l = {.name = "again", .host = S("127.0.0.1"), .port = port};
+    struct listener l = {.name = "again", .host = S("127.0.0.1"), .port = lines_port};
     struct err e = {0};
     int fds[2];
     assert_int_equal(listener_bind(&l, fds, 2, &e), -1);
@@ -265,7 +256,7 @@ static void draining_says_goodbye(void **state)
     listeners_stop();
     loops_drain(5000);
     assert_in_range(clock_mono_ms() - began, 0, 900);
-    assert_int_equal(server.stopped, 20);
+    assert_int_equal(lines_server.stopped, 20);
     for (int i = 0; i < 20; i++) {
         test_expect(fd[i], S("stopping\r\n"));
         test_expect_end(fd[i]);
@@ -276,14 +267,14 @@ static void draining_says_goodbye(void **state)
 static void stopping_ends_open_and_busy_connections(void **state)
 {
     (void)state;
-    int a = hello(), b = hello(), c = test_connect(port);
+    int a = hello(), b = hello(), c = test_connect(lines_port);
     test_send(a, S("big 20000000\r\n"));
     test_send(b, S("pause 60000\r\n"));
     usleep(50000);
     listeners_stop();
     loops_stop();
-    assert_int_equal(server.opened, server.closed);
-    assert_int_equal(server.last_why, CONN_END_STOP);
+    assert_int_equal(lines_server.opened, lines_server.closed);
+    assert_int_equal(lines_server.last_why, CONN_END_STOP);
     close(a);
     close(b);
     close(c);

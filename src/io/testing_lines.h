@@ -157,3 +157,26 @@ static inline void lines_wait_closed(struct line_server *s, int n)
         usleep(10000);
     assert_int_equal(s->closed, n);
 }
+
+/* The fixture of plain connections: n loops and one port of `lines`. */
+static struct line_server lines_server;
+static uint16_t lines_port;
+
+static inline int lines_setup(unsigned n)
+{
+    struct err e = {0};
+    memset(&lines_server, 0, sizeof(lines_server));
+    assert_int_equal(loops_start(n, &e), 0);
+    lines_port = test_listen(
+        (struct listener){.name = "lines", .ops = &lines_ops, .service = &lines_server});
+    return 0;
+}
+
+static inline int lines_teardown(void)
+{
+    listeners_stop();
+    loops_stop();
+    assert_int_equal(lines_server.opened, lines_server.closed);
+    assert_int_equal(listeners_connections(), 0);
+    return 0;
+}

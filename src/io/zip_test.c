@@ -4,26 +4,16 @@
 
 #include <zlib.h>
 
-static struct line_server server;
-static uint16_t port;
-
 static int setup(void **state)
 {
     (void)state;
-    struct err e = {0};
-    memset(&server, 0, sizeof(server));
-    assert_int_equal(loops_start(1, &e), 0);
-    port = test_listen((struct listener){.name = "lines", .ops = &lines_ops, .service = &server});
-    return 0;
+    return lines_setup(1);
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    listeners_stop();
-    loops_stop();
-    assert_int_equal(server.opened, server.closed);
-    return 0;
+    return lines_teardown();
 }
 
 struct zipped {
@@ -43,7 +33,7 @@ static void zip_init(struct zipped *z, int fd)
 static struct zipped *zip_client(void)
 {
     struct zipped *z = malloc(sizeof(*z));
-    int fd = test_connect(port);
+    int fd = test_connect(lines_port);
     test_send(fd, S("compress\r\n"));
     test_expect(fd, S("hello\r\nsqueeze\r\n"));
     zip_init(z, fd);
@@ -148,7 +138,7 @@ static void what_follows_the_command_is_compressed(void **state)
     (void)state;
     struct zipped *z = malloc(sizeof(*z));
     char all[300] = "echo plain\r\ncompress\r\n";
-    int fd = test_connect(port);
+    int fd = test_connect(lines_port);
     zip_init(z, fd);
     size_t n = strlen(all);
     n += zip_encode(z, S("echo packed\r\n"), all + n, sizeof(all) - n);
@@ -175,15 +165,15 @@ static void a_bomb_meets_the_limit(void **state)
     (void)state;
     struct zipped *z = zip_client();
     static char zeros[1 << 20];
-    for (int i = 0; i < 60 && server.closed == 0; i++) {
+    for (int i = 0; i < 60 && lines_server.closed == 0; i++) {
         char out[65536];
         size_t n = zip_encode(z, slice_of(zeros, sizeof(zeros)), out, sizeof(out));
         if (send(z->fd, out, n, MSG_NOSIGNAL) < 0)
             break;
     }
-    lines_wait_closed(&server, 1);
-    assert_string_equal(server.last_text, "input over io.pending_max");
-    assert_in_range(server.largest_input, 1, 256 * 1024 + 65536);
+    lines_wait_closed(&lines_server, 1);
+    assert_string_equal(lines_server.last_text, "input over io.pending_max");
+    assert_in_range(lines_server.largest_input, 1, 256 * 1024 + 65536);
     zip_free(z);
 }
 

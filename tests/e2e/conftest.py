@@ -13,15 +13,7 @@ USERS = 18  # a module that needs more says so with USERS of its own
 
 @pytest.fixture(scope="module")
 def server(request):
-    around = serving.inherited()
-    if around:
-        yield around
-        return
-    if not serving.WITH_SERVER.exists():
-        pytest.skip("scripts/with-server is not there")
-    own = serving.start(getattr(request.module, "USERS", USERS))
-    yield own
-    own.stop()
+    yield from serving.lend(getattr(request.module, "USERS", USERS))
 
 
 numbers = {}

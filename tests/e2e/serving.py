@@ -163,3 +163,14 @@ def start(users=5, *options):
 def inherited():
     """The server around this process, or None."""
     return Serving(dict(os.environ)) if "CARBONADO_PORT_IMAP" in os.environ else None
+
+
+def lend(users, *options):
+    """For a fixture: the server around, else one of its own, which is stopped afterwards."""
+    around = inherited()
+    if around:
+        yield around
+        return
+    own = start(users, *options)
+    yield own
+    own.stop()

@@ -23,15 +23,7 @@ BOXES = [(user, "INBOX") for user in USERS]
 @pytest.fixture
 def own_server():
     """A server that may be killed: the one around (its processes only), or one of its own."""
-    around = serving.inherited()
-    if around:
-        yield around
-        return
-    if not serving.WITH_SERVER.exists():
-        pytest.skip("scripts/with-server is not there")
-    own = serving.start(len(USERS))
-    yield own
-    own.stop()
+    yield from serving.lend(len(USERS))
 
 
 class Record:

@@ -16,15 +16,7 @@ USERS = 120
 
 @pytest.fixture(scope="session")
 def server():
-    around = serving.inherited()
-    if around:
-        yield around
-        return
-    if not serving.WITH_SERVER.exists():
-        pytest.skip("scripts/with-server is not there")
-    own = serving.start(USERS)
-    yield own
-    own.stop()
+    yield from serving.lend(USERS)
 
 
 numbers = itertools.count(1)
