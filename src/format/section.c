@@ -3,7 +3,6 @@
 #include "format/section.h"
 
 #include "format/field.h"
-#include "format/transfer.h"
 
 void section_find_simple(struct slice bytes, const struct section *s, size_t *ret_at, size_t *ret_n)
 {
@@ -12,30 +11,42 @@ void section_find_simple(struct slice bytes, const struct section *s, size_t *re
     *ret_n = s->what == SECTION_ALL || s->what == SECTION_TEXT ? bytes.n - *ret_at : body;
 }
 
-bool section_find(const struct message *m, const struct section *s, size_t *ret_at, size_t *ret_n)
+bool section_place(const struct part_place *p, const struct section *s, uint64_t *ret_at,
+                   uint64_t *ret_n)
 {
-    const struct part *p = message_part(m, s->path, s->n_path);
-    if (!p || (s->what == SECTION_MIME && s->n_path == 0))
+    bool whole = s->n_path == 0;
+    if (s->what == SECTION_MIME && whole)
         return false;
-    size_t from, to;
-    if (s->n_path == 0 && s->what == SECTION_ALL) {
-        from = p->head;
-        to = p->end;
-    } else if (s->what == SECTION_ALL) {
-        from = p->body;
-        to = p->end;
+    uint64_t from = p->body, to = p->end;
+    if (s->what == SECTION_ALL) {
+        from = whole ? p->head : p->body;
     } else if (s->what == SECTION_MIME) {
         from = p->head;
         to = p->body;
     } else {
-        const struct part *root = s->n_path == 0 ? p : p->nested;
-        if (!root)
+        if (!whole && !p->nests)
             return false;
-        from = s->what == SECTION_TEXT ? root->body : root->head;
-        to = s->what == SECTION_TEXT ? root->end : root->body;
+        uint64_t body = whole ? p->body : p->nested_body;
+        from = s->what == SECTION_TEXT ? body : whole ? p->head : p->nested_head;
+        to = s->what != SECTION_TEXT ? body : whole ? p->end : p->nested_end;
     }
     *ret_at = from;
     *ret_n = to - from;
+    return true;
+}
+
+bool section_find(const struct message *m, const struct section *s, size_t *ret_at, size_t *ret_n)
+{
+    const struct part *p = message_part(m, s->path, s->n_path);
+    struct part_place place;
+    uint64_t at, n;
+    if (!p)
+        return false;
+    part_place_of(p, &place);
+    if (!section_place(&place, s, &at, &n))
+        return false;
+    *ret_at = (size_t)at;
+    *ret_n = (size_t)n;
     return true;
 }
 
@@ -72,75 +83,12 @@ int section_write(const struct message *m, const struct section *s, struct buf *
     return out->failed ? -1 : 1;
 }
 
-const struct part *section_binary_part(const struct message *m, const uint32_t *path, size_t n)
+/* uuencode is no encoding of MIME: a client that asks for BINARY gets UNKNOWN-CTE. RFC 3516 4.3 */
+int section_binary_decodes(const struct part_place *p)
 {
-    return message_part(m, path, n);
-}
-
-/* A sink that remembers only how much came. */
-enum { CHUNK = 64 << 10 };
-
-static bool decodes(const struct part *p)
-{
-    return p->kind == PART_LEAF &&
-           (p->encoding == ENCODING_QUOTED || p->encoding == ENCODING_BASE64);
-}
-
-/* uuencode is no encoding of MIME: a client that asks for BINARY gets UNKNOWN-CTE. */
-static int refuse_unknown(const struct part *p, struct err *e)
-{
-    if (p->kind == PART_LEAF && (p->encoding == ENCODING_UNKNOWN || p->encoding == ENCODING_UU))
-        return err_set(e, ERR_UNSUPPORTED, "the part's transfer encoding is not known: %.*s",
-                       SARG(slice_sub(p->encoding_raw, 0, 60)));
-    return 0;
-}
-
-/* RFC 3516 4.2 */
-int section_binary(const struct message *m, const uint32_t *path, size_t n, struct buf *out,
-                   struct err *e)
-{
-    const struct part *p = section_binary_part(m, path, n);
-    if (!p)
+    if (p->kind != PART_LEAF)
         return 0;
-    if (n == 0)
-        buf_add(out, m->bytes);
-    else if (refuse_unknown(p, e))
+    if (p->encoding == ENCODING_UNKNOWN || p->encoding == ENCODING_UU)
         return -1;
-    else if (decodes(p))
-        transfer_decode(p->encoding, part_body(m, p), out);
-    else
-        buf_add(out, part_body(m, p));
-    return out->failed ? err_set(e, ERR_LIMIT, "the part is too large") : 1;
-}
-
-/* RFC 3516 4.3 */
-int section_binary_size(const struct message *m, const uint32_t *path, size_t n, uint64_t *ret,
-                        struct err *e)
-{
-    const struct part *p = section_binary_part(m, path, n);
-    if (!p)
-        return 0;
-    if (n == 0) {
-        *ret = m->bytes.n;
-        return 1;
-    }
-    if (refuse_unknown(p, e))
-        return -1;
-    struct slice body = part_body(m, p);
-    if (!decodes(p)) {
-        *ret = body.n;
-        return 1;
-    }
-    BUF_SCOPE out = {0};
-    struct transfer t;
-    uint64_t sum = 0;
-    transfer_init(&t, p->encoding);
-    for (size_t at = 0; at < body.n; at += CHUNK) {
-        transfer_feed(&t, slice_sub(body, at, at + CHUNK), &out);
-        sum += out.n;
-        buf_reset(&out);
-    }
-    transfer_finish(&t, &out);
-    *ret = sum + out.n;
-    return 1;
+    return p->encoding == ENCODING_QUOTED || p->encoding == ENCODING_BASE64;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "format/message.h"
+#include "format/part_index.h"
 
 enum section_what {
     SECTION_ALL,        /* [] or [1.2]: the whole message, the body of a part */
@@ -25,6 +26,9 @@ struct section {
 /* Where the bytes are. For the FIELDS kinds it is the whole header: give it to section_fields.
    False: there is no such section (the answer is NIL). */
 bool section_find(const struct message *m, const struct section *s, size_t *ret_at, size_t *ret_n);
+/* The same for the part that the section's path names, found by its index. */
+bool section_place(const struct part_place *p, const struct section *s, uint64_t *ret_at,
+                   uint64_t *ret_n);
 
 /* [], [HEADER], [TEXT] and the FIELDS of the whole message need no parsed message. */
 static inline bool section_is_simple(const struct section *s)
@@ -41,11 +45,6 @@ void section_fields(struct slice header, const struct section *s, struct buf *ou
 /* All of it: appends the section's bytes. 1 found, 0 no such section, -1 `out` is full. */
 int section_write(const struct message *m, const struct section *s, struct buf *out);
 
-/* BINARY (RFC 3516 4.2): the part's body without its transfer encoding. 1 found, 0 no such section,
-   -1 with ERR_UNSUPPORTED for [UNKNOWN-CTE], ERR_LIMIT when `out` is full. Composite parts and the
-   whole message come as they are. section_binary_part gives the part for streaming. */
-int section_binary(const struct message *m, const uint32_t *path, size_t n, struct buf *out,
-                   struct err *e);
-int section_binary_size(const struct message *m, const uint32_t *path, size_t n, uint64_t *ret,
-                        struct err *e);
-const struct part *section_binary_part(const struct message *m, const uint32_t *path, size_t n);
+/* BINARY (RFC 3516 4.2): the part's body without its transfer encoding. Composite parts come as
+   they are. 1: it has to be decoded, 0: as it stands, -1: [UNKNOWN-CTE]. */
+int section_binary_decodes(const struct part_place *p);

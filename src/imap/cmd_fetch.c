@@ -24,8 +24,10 @@ int cmd_fetch_parse(struct request *r, struct imap_parser *p)
         return -1;
     if (f->args.vanished && !(r->s->enabled & ENABLED_QRESYNC))
         return imap_fail(p, "VANISHED needs ENABLE QRESYNC");
-    for (size_t i = 0; i < f->args.n_bodies; i++)
+    for (size_t i = 0; i < f->args.n_bodies; i++) {
         f->marks_seen |= !f->args.bodies[i].peek;
+        f->needs_parts |= f->args.bodies[i].section.n_path > 0;
+    }
     r->args = r->state = f;
     r->state_done = fetch_free;
     return 0;

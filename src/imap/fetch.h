@@ -2,32 +2,48 @@
    database knows, fetch_body.c what must be read from the message's bytes. */
 #pragma once
 
-#include "format/message.h"
+#include "format/section.h"
+#include "format/transfer.h"
 #include "imap/request.h"
 #include "proto/imap/fetch_args.h"
 #include "proto/imap/set.h"
 #include "store/message.h"
 
+/* What a body item needs before it is written, and where its literal comes from. */
+enum fetch_source {
+    FETCH_NOTHING,
+    FETCH_NUL_SCAN, /* is there a NUL in it? */
+    FETCH_COUNT,    /* how long is it without its encoding? */
+    FETCH_BYTES,    /* a literal out of the message, */
+    FETCH_MADE,     /* out of `made`, */
+    FETCH_DECODED,  /* decoded again, piece by piece */
+};
+
 /* The message whose body items are being written. It is independent of the snapshot, so that a long
    literal goes out in steps. */
 struct fetch_message {
     struct message_bytes *bytes;
-    uint64_t size;
-    struct buf head; /* the bytes from the start, as far as they were needed */
+    uint64_t size, prefix; /* prefix: how much of it the index does not count */
+    bool no_nul;
+    struct buf parts; /* the index (format/part_index.h), when a part is asked for */
+    struct buf head;  /* the bytes from the start, as far as they were needed */
     struct arena arena;
-    struct message *parsed; /* over head, which is whole then */
-    size_t item;            /* index of the next body item */
-    /* a literal under way */
-    bool in_literal;
-    struct buf made; /* it is here (decoded, or chosen fields) ... */
-    bool from_made;
-    uint64_t at, left; /* ... or in the message */
+    struct message *parsed; /* over head, which is whole then: a message without an index */
+    size_t item;            /* index of the next body item; the one before is under way: */
+    enum fetch_source doing;
+    struct buf made;         /* chosen fields, or a decoded piece */
+    uint64_t at, left, scan; /* of the literal */
+    enum encoding encoding;
+    struct transfer decoder;
+    uint64_t raw_at, raw_end, raw; /* the encoded part, and how far it is decoded */
+    uint64_t decoded;
 };
 
 struct fetch {
     struct imap_set set;
     struct imap_fetch_args args;
     bool planned, marks_seen;
+    bool needs_parts;    /* a section of a part is asked for */
     bool open;           /* msg is under way: its ")" is still to come */
     bool space;          /* an item was written: the next one has a space before it */
     struct uidset uids;  /* what was asked for and is in the view */

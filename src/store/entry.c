@@ -26,7 +26,7 @@
 #define ITEM NARROW ", i.received_at, i.sent_at, i.thread"
 #define ENVELOPE ITEM ", m.envelope, m.preview"
 #define STRUCTURE ENVELOPE ", m.body, m.bodystructure"
-#define BLOB "m.prefix, b.id, b.hash, b.pack, b.at, b.size"
+#define BLOB "m.prefix, b.id, b.hash, b.pack, b.at, b.size, m.parts"
 
 DB_STMT(walk_narrow, NARROW " " FROM_ENTRY);
 DB_STMT(walk_item, ITEM " " FROM_ITEM);
@@ -145,6 +145,7 @@ static void read_blob(const struct entry_walk *w, struct db_query *q, struct ent
                                  .size = (uint64_t)db_i64(q, c + 5)};
     if (hash.n == BLOB_HASH)
         memcpy(en->blob.hash, hash.p, BLOB_HASH);
+    en->parts = db_blob(q, c + 6);
 }
 
 static int read_row(struct entry_walk *w, struct entry *en, struct err *e)
@@ -222,7 +223,7 @@ DB_STMT(expunged_rows, "SELECT modseq, at, uids, items, old FROM change WHERE ac
                        "collection = $2 AND kind = 3 ORDER BY modseq DESC, seq DESC");
 DB_STMT(expunged_item,
         "SELECT i.received_at, i.sent_at, i.thread, i.size, m.envelope, m.preview, m.body, "
-        "m.bodystructure, m.prefix, b.id, b.hash, b.pack, b.at, b.size FROM item i "
+        "m.bodystructure, m.prefix, b.id, b.hash, b.pack, b.at, b.size, m.parts FROM item i "
         "JOIN message m ON m.row = i.row LEFT JOIN blob b ON b.id = i.blob "
         "WHERE i.account = $1 AND i.id = $2");
 
@@ -266,6 +267,7 @@ static int read_expunged_item(struct txn *t, struct arena *a, struct entry *en, 
         en->body = arena_dup(a, db_blob(q, 6));
         en->bodystructure = arena_dup(a, db_blob(q, 7));
         en->prefix = arena_dup(a, db_blob(q, 8));
+        en->parts = arena_dup(a, db_blob(q, 14));
         struct slice hash = db_blob(q, 10);
         en->blob = (struct blob_ref){.id = (uint64_t)db_i64(q, 9),
                                      .shard = t->shard->id,

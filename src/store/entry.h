@@ -13,7 +13,7 @@ enum entry_want {
     ENTRY_ITEM = 2,      /* received_at, size, thread, sent_at */
     ENTRY_ENVELOPE = 4,  /* envelope */
     ENTRY_STRUCTURE = 8, /* body, bodystructure */
-    ENTRY_BYTES = 16,    /* prefix and blob, for message_open */
+    ENTRY_BYTES = 16,    /* prefix, parts and blob, for message_open */
     ENTRY_PREVIEW = 32,
 };
 
@@ -32,6 +32,7 @@ struct entry {
     struct slice envelope, body, bodystructure; /* as they go on the wire */
     struct slice preview;
     struct slice prefix;
+    struct slice parts; /* format/part_index.h, of the bytes behind the prefix; may be empty */
     struct blob_ref blob;
 };
 

@@ -8,6 +8,7 @@
 #include "base/setting.h"
 #include "format/fields.h"
 #include "format/imap_structure.h"
+#include "format/part_index.h"
 #include "format/preview.h"
 #include "format/subject.h"
 
@@ -73,6 +74,7 @@ static int work_out(struct message_ready *m, struct slice bytes, struct err *e)
     imap_envelope(msg->root, &m->envelope);
     imap_body(msg, false, &m->body);
     imap_body(msg, true, &m->bodystructure);
+    part_index_write(msg, &m->parts);
     message_preview(msg, &m->preview);
     subject_base(f.subject, &m->subject);
     thread_key_make(&f, buf_slice(&m->subject), &m->thread);
@@ -80,7 +82,8 @@ static int work_out(struct message_ready *m, struct slice bytes, struct err *e)
     cut_subject(&m->subject);
     m->has_date = f.has_date;
     m->sent_at = f.has_date ? f.date.at * 1000 : 0;
-    if (m->envelope.failed || m->body.failed || m->bodystructure.failed || m->subject.failed)
+    if (m->envelope.failed || m->body.failed || m->bodystructure.failed || m->subject.failed ||
+        m->parts.failed)
         return err_set(e, ERR_LIMIT, "the message's header or structure is too large");
     return 0;
 }
@@ -133,6 +136,7 @@ void message_ready_unref(struct message_ready *m)
     buf_done(&m->preview);
     buf_done(&m->subject);
     buf_done(&m->thread_refs);
+    buf_done(&m->parts);
     free(m);
 }
 
