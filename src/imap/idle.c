@@ -7,8 +7,14 @@
 #include "imap/commands.h"
 #include "imap/cmds.h"
 
+enum { OUTPUT_READY = 64 * 1024 }; /* with more unsent, a look waits until it is gone */
+
 static void look(struct session *s)
 {
+    if (conn_unsent(s->conn) > OUTPUT_READY) {
+        s->idle_dirty = true;
+        return;
+    }
     s->idle_dirty = false;
     s->req = request_new(s);
     request_sync_only(s->req);
@@ -27,7 +33,7 @@ static void on_notice(struct notice_sub *sub, const struct notice *n)
 
 void idle_synced(struct session *s)
 {
-    if (s->mode == MODE_IDLE && s->idle_dirty && !s->closing)
+    if (s->mode == MODE_IDLE && s->idle_dirty && !s->closing && !s->running)
         look(s);
 }
 

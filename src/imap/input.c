@@ -37,9 +37,11 @@ static void add_text(struct session *s, struct slice text)
     struct request *r = s->req;
     if (r->refused.code)
         return;
-    if (r->text.n + text.n > line_max(s))
+    size_t max = line_max(s), room = max > r->text.n ? max - r->text.n : 0;
+    if (text.n > room)
         refuse(r, true, ERR_LIMIT, "The command line is too long");
-    else if (buf_add(&r->text, text))
+    /* What still fits is kept: the tag of the refusal is in it. */
+    if (buf_add(&r->text, slice_sub(text, 0, room)))
         refuse(r, true, ERR_LIMIT, "Out of memory");
 }
 

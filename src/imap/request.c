@@ -408,7 +408,7 @@ static int parse(struct request *r)
     if (r->refused.code) {
         struct err ignored = {0};
         p.e = &ignored;
-        if (imap_tag(&p, &r->tag))
+        if (imap_tag(&p, &r->tag) || imap_space(&p))
             r->tag = SNONE;
         r->job.err = r->refused;
         r->bad = r->refused_bad;

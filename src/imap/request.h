@@ -60,6 +60,7 @@ struct request {
     struct keywords *keywords;           /* of this step; see flags.h */
     struct updates *updates;             /* see updates.h */
     const struct uidset *force, *silent; /* FETCH responses that STORE wants or does not want */
+    uint64_t silent_modseq;              /* the change that made them; later ones are told */
 
     /* what goes out */
     struct buf out;

@@ -149,6 +149,8 @@ static void on_drained(struct conn *c)
     if (s->waiting) {
         s->waiting = false;
         request_resume(s->req);
+    } else {
+        idle_synced(s);
     }
 }
 

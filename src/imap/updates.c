@@ -38,6 +38,25 @@ static bool may_expunge(const struct request *r)
     return r->uid || (r->cmd->flags & CMD_EXPUNGE);
 }
 
+/* What others changed after us is told, .SILENT or not. RFC 9051 6.4.6 */
+static int unhide_later(struct request *r, struct txn *t, struct updates *u, struct err *e)
+{
+    UIDSET_SCOPE later = {0};
+    struct err why = {0};
+    if (u->modseq <= r->silent_modseq)
+        return 0;
+    if (change_since(t, r->s->sel->collection, r->silent_modseq, &later, NULL, &why) == 0) {
+        uidset_subtract(&u->quiet, &later);
+        return 0;
+    }
+    if (why.code != ERR_NOTFOUND) {
+        *e = why;
+        return -1;
+    }
+    uidset_clear(&u->quiet);
+    return 0;
+}
+
 /* Uids whose flags are to be told: changed since we last looked. New ones among them are passed
    over when it is written. */
 static int plan_flags(struct request *r, struct txn *t, struct updates *u, struct err *e)
@@ -56,6 +75,8 @@ static int plan_flags(struct request *r, struct txn *t, struct updates *u, struc
     if (r->silent) {
         uidset_copy(&u->quiet, &u->report);
         uidset_intersect(&u->quiet, r->silent);
+        if (unhide_later(r, t, u, e))
+            return -1;
         if (!(r->s->enabled & ENABLED_CONDSTORE))
             for (size_t i = 0; i < u->quiet.n; i++)
                 uidset_remove(&u->report, u->quiet.r[i].first, u->quiet.r[i].last);

@@ -1,0 +1,1 @@
+"""Fixtures of the hostile tests come with harness.py."""

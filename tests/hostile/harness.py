@@ -1,0 +1,207 @@
+"""What every hostile test shares. `Watch` is the server before the attack, to be compared with it
+afterwards: the same processes, no report of a sanitizer in its log, no connection and no descriptor left
+over, its memory back. `Canary` is another session that works meanwhile and notices when it must wait.
+`attack` sends bytes and gives what came back."""
+import os
+import re
+import socket
+import threading
+import time
+import urllib.request
+
+import serving
+from wire import Closed, Imap, Literal, Pop3, Smtp
+
+CANARY = "user1@example.test"
+VICTIM = "user2@example.test"
+LATENCY = 5.0  # seconds; a loop or thread that is held shows, a machine with other work does not
+REPORTS = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|ThreadSanitizer|\bBUG\b|serve\.worker_(died|killed|ended)")
+WITH_ASAN = "detect_leaks=0:quarantine_size_mb=1:malloc_context_size=4:allocator_release_to_os_interval_ms=100"
+
+
+def start(users=4, *settings):
+    """A server whose sanitizer, if it has one, gives memory back soon."""
+    os.environ.setdefault("ASAN_OPTIONS", WITH_ASAN)
+    server = serving.start(users, *(x for s in settings for x in ("--set", s)))
+    with Imap(server, CANARY) as imap:
+        imap.ok("APPEND", "INBOX", Literal(b"Subject: canary\r\n\r\nstill here\r\n"))
+    return server
+
+
+class Canary(threading.Thread):
+    """NOOP and FETCH, again and again, and a new login now and then."""
+
+    def __init__(self, server, pause=0.05):
+        super().__init__(daemon=True)
+        self.server, self.pause = server, pause
+        self.worst, self.rounds, self.what, self.failure = 0.0, 0, "", None
+        self.ending = threading.Event()
+
+    def timed(self, what, call):
+        begun = time.monotonic()
+        got = call()
+        took = time.monotonic() - begun
+        if took > self.worst:
+            self.worst, self.what = took, what
+        return got
+
+    def run(self):
+        try:
+            with Imap(self.server, CANARY, timeout=60) as imap:
+                imap.ok("SELECT", "INBOX")
+                while not self.ending.wait(self.pause):
+                    self.timed("NOOP", lambda: imap.ok("NOOP"))
+                    rows = self.timed("FETCH", lambda: imap.fetch("1:*", "(UID FLAGS BODY.PEEK[TEXT])"))
+                    assert any(b"still here" in row[b"BODY[TEXT]"] for row in rows.values())
+                    if self.rounds % 20 == 19:
+                        self.timed("LOGIN", lambda: Imap(self.server, CANARY, timeout=60).close())
+                    self.rounds += 1
+        except Exception as e:  # pylint: disable=broad-except
+            self.failure = f"{type(e).__name__}: {e}"
+
+    def stop(self):
+        self.ending.set()
+        self.join(70)
+
+    def check(self):
+        assert self.failure is None, f"another session noticed: {self.failure}"
+        assert self.worst < LATENCY, f"another session waited {self.worst:.1f} s for {self.what}"
+
+
+def metric(server, name, label=None):
+    """The value of one series, from the port for metrics."""
+    with urllib.request.urlopen(f"http://{server.host}:{server.ports['METRICS']}/metrics", timeout=30) as answer:
+        text = answer.read().decode()
+    where = name if label is None else f"{name}{{{label}}}"
+    return float(re.search(rf"^{re.escape(where)} (\S+)$", text, re.M).group(1))
+
+
+class Watch:
+    """`with Watch(server):` around an attack."""
+
+    def __init__(self, server, kib=None, canary=True):
+        self.server = server
+        maps = open(f"/proc/{server.pid}/maps", encoding="utf-8").read()
+        self.asan = "libasan" in maps or "__asan" in maps
+        self.kib = kib or ((160 if self.asan else 48) << 10)
+        self.log = server.state / "serve.log"
+        self.canary = Canary(server) if canary else None
+
+    def __enter__(self):
+        self.at = self.log.stat().st_size
+        self.pids = self.server.pids()
+        self.memory = self.server.memory()
+        self.descriptors = self.server.descriptors()
+        self.connections = metric(self.server, "carbonado_connections")
+        if self.canary:
+            self.canary.start()
+        return self
+
+    def lives(self):
+        """Cheap: after each blow."""
+        assert self.server.pids() == self.pids, f"a process has ended\n{self.said()[-3000:]}"
+        report = REPORTS.search(self.said())
+        assert not report, self.said()[max(report.start() - 200, 0):][:6000]
+
+    def said(self):
+        with open(self.log, "rb") as f:
+            f.seek(self.at)
+            return f.read().decode("utf-8", "replace")
+
+    def settled(self, seconds=20):
+        """Waits until what was taken is given back."""
+        end = time.monotonic() + seconds
+        while True:
+            grown = self.server.memory() - self.memory
+            left = metric(self.server, "carbonado_connections") - self.connections
+            files = self.server.descriptors() - self.descriptors
+            if grown < self.kib and left <= 0 and files <= 12:  # databases may have been opened
+                return
+            assert time.monotonic() < end, \
+                f"left over: {grown} KiB of {self.kib}, {left:.0f} connections, {files} descriptors"
+            time.sleep(0.2)
+
+    def __exit__(self, kind, value, trace):
+        if self.canary:
+            self.canary.stop()
+        if kind:
+            return
+        self.lives()
+        if self.canary:
+            self.canary.check()
+        self.settled()
+
+
+def push(sock, data):
+    """Sends what the server takes; it may close before all is sent."""
+    try:
+        sock.sendall(data)
+        return True
+    except OSError:
+        return False
+
+
+def read_all(sock, seconds=30, enough=None):
+    """What comes until the end, or until `enough` (a pattern) is in it. (bytes, closed)"""
+    sock.settimeout(seconds)
+    got = bytearray()
+    try:
+        while not (enough and enough.search(got)):
+            part = sock.recv(1 << 16)
+            if not part:
+                return bytes(got), True
+            got += part
+    except TimeoutError as e:
+        raise AssertionError(f"nothing within {seconds} s, neither answer nor end: {bytes(got[-300:])!r}") from e
+    except OSError:
+        return bytes(got), True
+    return bytes(got), False
+
+
+def attack(server, port, data, enough=None, half=False, seconds=30):
+    """On a connection of its own: (what came, whether the server closed)."""
+    with socket.create_connection((server.host, server.ports[port]), 10) as sock:
+        push(sock, data)
+        if half:
+            sock.shutdown(socket.SHUT_WR)
+        return read_all(sock, seconds, enough)
+
+
+def reset(sock):
+    """Away without a goodbye."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    sock.close()
+
+
+ANSWER = re.compile(rb"^(a (?:OK|NO|BAD)|\* (?:BYE|BAD))[^\r\n]*", re.M)
+
+
+def imap_answer(imap, data, seconds=60):
+    """Sends one command with tag "a": its tagged line, or the BYE, or b"" when it was closed. The rest of
+    what came is in imap.before."""
+    push(imap.sock, data)
+    imap.sock.settimeout(seconds)
+    imap.before = []
+    try:
+        while True:
+            line = imap.line()
+            if ANSWER.match(line):
+                return line
+            imap.before.append(line)
+    except Closed:
+        return b""
+
+
+def imap_alive(imap):
+    push(imap.sock, b"zz NOOP\r\n")
+    try:
+        while True:
+            line = imap.line()
+            if line.startswith(b"zz "):
+                return line.startswith(b"zz OK")
+    except Closed:
+        return False
+
+
+__all__ = ["ANSWER", "CANARY", "Canary", "Closed", "Imap", "Literal", "Pop3", "Smtp", "VICTIM", "Watch", "attack",
+           "imap_alive", "imap_answer", "metric", "push", "read_all", "reset", "start"]
