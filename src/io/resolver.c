@@ -1,13 +1,10 @@
-/* resolver.c - questions to DNS through one libunbound context that all threads share (its cache
-   with it), and the decoding of the answers. */
+/* resolver.c - names on the wire, questions to the servers (resolver_ask.c) or the file of fixed
+   answers (resolver_file.c), and the decoding of the answers. */
 #include "io/resolver.h"
 
 #include <arpa/inet.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <unbound.h>
 
 #include "base/buf.h"
 #include "base/metric.h"
@@ -15,18 +12,11 @@
 #include "base/setting.h"
 #include "io/resolver_internal.h"
 
-SETTING_STR(io, dns_servers, "", NULL,
-            "DNS servers to ask, addresses separated by blanks (\"192.0.2.1 192.0.2.2@5353\"). "
-            "Empty: those of /etc/resolv.conf.");
-SETTING_AT_START(io, dns_servers);
 SETTING_STR(io, dns_hosts, "", NULL,
             "A file of fixed DNS answers instead of all servers, for tests: see io/resolver.h.");
 METRIC_COUNTER_BY(dns_questions, "result", "ok none failed", "Questions to DNS.");
 
 enum { NAME_MAX_WIRE = 255, MX_MAX = 32, ADDRESSES_MAX = 32 };
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct ub_ctx *context;
 
 /* --- names -------------------------------------------------------------------------------- */
 int dns_name_to_wire(struct slice text, struct arena *a, struct slice *ret)
@@ -102,84 +92,6 @@ int dns_reverse_name(struct slice address, struct arena *a, struct slice *ret)
 }
 
 /* --- asking ------------------------------------------------------------------------------- */
-static int use_servers(struct ub_ctx *ctx)
-{
-    struct slice rest = slice_str(setting_text(&set_io_dns_servers));
-    bool any = false;
-    while (rest.p) {
-        struct slice one = slice_cut(&rest, ' ');
-        char text[80];
-        if (one.n == 0)
-            continue;
-        snprintf(text, sizeof(text), "%.*s", SARG(one));
-        if (ub_ctx_set_fwd(ctx, text))
-            return -1;
-        any = true;
-    }
-    return any ? 0 : ub_ctx_resolvconf(ctx, NULL);
-}
-
-static struct ub_ctx *shared_context(struct err *e)
-{
-    pthread_mutex_lock(&lock);
-    if (!context) {
-        struct ub_ctx *ctx = ub_ctx_create();
-        if (ctx && use_servers(ctx) == 0)
-            context = ctx;
-        else if (ctx)
-            ub_ctx_delete(ctx);
-    }
-    struct ub_ctx *ctx = context;
-    pthread_mutex_unlock(&lock);
-    if (!ctx)
-        err_set(e, ERR_BUSY, "DNS: no servers (io.dns_servers, /etc/resolv.conf)");
-    return ctx;
-}
-
-void resolver_done(void)
-{
-    pthread_mutex_lock(&lock);
-    if (context)
-        ub_ctx_delete(context);
-    context = NULL;
-    pthread_mutex_unlock(&lock);
-}
-
-static int take(const struct ub_result *r, struct slice name, struct arena *a,
-                struct dns_records *ret, struct err *e)
-{
-    ret->n = 0;
-    if (r->bogus || (r->rcode != 0 && r->rcode != 3))
-        return err_set(e, ERR_BUSY, "DNS: %.*s fails (code %d%s)", SARG(name), r->rcode,
-                       r->bogus ? ", bogus" : "");
-    for (size_t i = 0; r->havedata && r->data[i] && ret->n < DNS_RECORDS_MAX; i++) {
-        ret->data[ret->n] = arena_dup(a, slice_of(r->data[i], (size_t)r->len[i]));
-        if (!ret->data[ret->n++].p)
-            return err_set(e, ERR_LIMIT, "DNS: answers of %.*s are too large", SARG(name));
-    }
-    if (ret->n == 0)
-        return err_set(e, ERR_NOTFOUND, "DNS: no such record of %.*s", SARG(name));
-    return 0;
-}
-
-static int ask_servers(struct slice name, enum dns_type type, struct arena *a,
-                       struct dns_records *ret, struct err *e)
-{
-    struct ub_result *r = NULL;
-    struct ub_ctx *ctx = shared_context(e);
-    const char *text = arena_cstr(a, name);
-    if (!ctx)
-        return -1;
-    if (!text)
-        return err_set(e, ERR_LIMIT, "DNS: out of memory");
-    int rc = ub_resolve(ctx, text, (int)type, 1, &r);
-    if (rc)
-        return err_set(e, ERR_BUSY, "DNS: %s: %s", text, ub_strerror(rc));
-    rc = take(r, name, a, ret, e);
-    ub_resolve_free(r);
-    return rc;
-}
-
 int dns_ask(struct slice name, enum dns_type type, struct arena *a, struct dns_records *ret,
             struct err *e)
 {
@@ -191,7 +103,8 @@ int dns_ask(struct slice name, enum dns_type type, struct arena *a, struct dns_r
     if (name.n == 0 || dns_name_to_wire(name, a, &wire))
         return err_set(e, ERR_SYNTAX, "\"%.*s\" is not a name for DNS", SARG(name));
     const char *file = setting_text(&set_io_dns_hosts);
-    int rc = *file ? dns_ask_file(file, name, type, a, ret, e) : ask_servers(name, type, a, ret, e);
+    int rc =
+        *file ? dns_ask_file(file, name, type, a, ret, e) : dns_ask_servers(name, type, a, ret, e);
     metric_add(&metric_dns_questions, rc == 0 ? 0 : e->code == ERR_NOTFOUND ? 1 : 2, 1);
     return rc;
 }

@@ -10,6 +10,8 @@
        fail busy.example.org                  (every question about it: ERR_BUSY) */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/err.h"
 
@@ -34,4 +36,6 @@ int dns_ptr(struct slice address, struct arena *a, struct slice *ret_name, struc
 /* Strings of one record joined. */
 int dns_txt(struct slice name, struct arena *a, struct slice **ret, size_t *ret_n, struct err *e);
 
+/* Every question to servers, now and later, ends with ERR_BUSY: the server stops. */
+void dns_interrupt(bool on);
 void resolver_done(void); /* frees the shared context; nothing may be asking */

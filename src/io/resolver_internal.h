@@ -15,6 +15,8 @@ struct dns_records {
 /* ERR_NOTFOUND when there are none. */
 int dns_ask(struct slice name, enum dns_type type, struct arena *a, struct dns_records *ret,
             struct err *e);
+int dns_ask_servers(struct slice name, enum dns_type type, struct arena *a, struct dns_records *ret,
+                    struct err *e);
 int dns_ask_file(const char *path, struct slice name, enum dns_type type, struct arena *a,
                  struct dns_records *ret, struct err *e);
 

@@ -5,6 +5,7 @@
 
 #include "io/testing.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "io/resolver_internal.h"
 
@@ -221,6 +222,59 @@ static void servers_are_asked_from_many_threads(void **state)
     test_set("io.dns_hosts", path);
 }
 
+/* A server that takes questions and says nothing: io.dns_timeout ends the wait, and so does
+   dns_interrupt, at once and for those that come later. */
+static void *ask_silence(void *arg)
+{
+    ARENA_SCOPE a = {0};
+    struct dns_address *list;
+    size_t n;
+    dns_addresses(S("silent.example"), &a, &list, &n, arg);
+    return NULL;
+}
+
+static void servers_that_say_nothing_hold_nobody(void **state)
+{
+    (void)state;
+    struct sockaddr_in me = {.sin_family = AF_INET};
+    char servers[64];
+    pthread_t thread[3];
+    struct err e[3] = {{0}}, late = {0};
+    me.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&me, sizeof(me)), 0);
+    snprintf(servers, sizeof(servers), "127.0.0.1@%u", test_port_of(fd));
+    resolver_done();
+    test_set("io.dns_servers", servers);
+    test_set("io.dns_hosts", "");
+    test_set("io.dns_timeout", "300ms");
+    int64_t began = clock_mono_ms();
+    ask_silence(&late);
+    assert_int_equal(late.code, ERR_BUSY);
+    assert_non_null(strstr(late.text, "no answer in time"));
+    assert_true(clock_mono_ms() - began < 5000);
+    test_set("io.dns_timeout", "10m");
+    for (int i = 0; i < 3; i++)
+        pthread_create(&thread[i], NULL, ask_silence, &e[i]);
+    usleep(200000);
+    began = clock_mono_ms();
+    dns_interrupt(true);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(thread[i], NULL);
+        assert_int_equal(e[i].code, ERR_BUSY);
+        assert_non_null(strstr(e[i].text, "the server stops"));
+    }
+    ask_silence(&late);
+    assert_non_null(strstr(late.text, "the server stops"));
+    resolver_done();
+    assert_true(clock_mono_ms() - began < 900);
+    dns_interrupt(false);
+    close(fd);
+    test_set("io.dns_timeout", "30s");
+    test_set("io.dns_servers", "");
+    test_set("io.dns_hosts", path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +282,7 @@ int main(void)
         cmocka_unit_test(addresses_and_names),
         cmocka_unit_test(names_on_the_wire),
         cmocka_unit_test(servers_are_asked_from_many_threads),
+        cmocka_unit_test(servers_that_say_nothing_hold_nobody),
     };
     return cmocka_run_group_tests_name(__FILE__, tests, setup, teardown);
 }

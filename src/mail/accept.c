@@ -54,6 +54,21 @@ static bool unit_loops(const struct accept_unit *u, const struct mail_header *he
     return u->target->account == 0 && mail_header_delivered_to(header, u->recipient->address);
 }
 
+/* user+detail@domain: what tells deliveries of one mailbox apart in the outbox and its guard. */
+static const struct delivery_target *named(struct mail_accept *m, const struct delivery_target *t)
+{
+    ptrdiff_t at = slice_rfind(t->address, '@');
+    if (!t->account || !t->detail.n || at < 0)
+        return t;
+    struct delivery_target *own = arena_new(m->arena, struct delivery_target, 1);
+    if (!own)
+        return NULL;
+    *own = *t;
+    own->address = arena_printf(m->arena, "%.*s+%.*s%.*s", (int)at, t->address.p, SARG(t->detail),
+                                SARG(slice_from(t->address, (size_t)at)));
+    return own->address.p ? own : NULL;
+}
+
 static int plan_units(struct mail_accept *m, const struct mail_header *header, struct err *e)
 {
     size_t most = 0, loops = 0;
@@ -69,7 +84,9 @@ static int plan_units(struct mail_accept *m, const struct mail_header *header, s
             if (find_unit(m, t))
                 continue;
             struct accept_unit *u = &m->units[m->n_units++];
-            *u = (struct accept_unit){.m = m, .target = t, .recipient = r};
+            *u = (struct accept_unit){.m = m, .target = named(m, t), .recipient = r};
+            if (!u->target)
+                return err_set(e, ERR_BUSY, "4.3.1 Out of memory");
             loops += unit_loops(u, header);
         }
     }
@@ -86,19 +103,11 @@ static bool wants_success(const struct mail_recipient *r)
 /* Which units get a write job of their own: see accept.h. */
 static void plan_direct(struct mail_accept *m)
 {
-    unsigned shards = store_shards();
-    bool all = true;
     for (size_t i = 0; i < m->n_units; i++) {
         struct accept_unit *u = &m->units[i];
-        bool alone = u->recipient->n_targets == 1;
-        u->direct = u->target->account && !wants_success(u->recipient) &&
-                    (m->kind != MAIL_ACCEPT_LMTP || alone);
-        all =
-            all && u->direct && u->target->account % shards == m->units[0].target->account % shards;
-    }
-    for (size_t i = 0; i < m->n_units; i++) {
-        m->units[i].direct = m->kind == MAIL_ACCEPT_LMTP ? m->units[i].direct : all;
-        m->units[i].queue = !m->units[i].direct;
+        bool alone = m->kind == MAIL_ACCEPT_LMTP ? u->recipient->n_targets == 1 : m->n_units == 1;
+        u->direct = u->target->account && !wants_success(u->recipient) && alone;
+        u->queue = !u->direct;
     }
 }
 
@@ -127,17 +136,11 @@ static void log_unit(const struct accept_unit *u)
         LFZ("result", u->err.code ? err_code_name(u->err.code) : "ok"), LFZ("why", u->err.text));
 }
 
-/* SMTP with a success beside failures: see accept.h. */
 static void direct_over(struct mail_accept *m)
 {
-    size_t good = 0;
     for (size_t i = 0; i < m->n_units; i++)
-        if (m->units[i].direct) {
+        if (m->units[i].direct)
             log_unit(&m->units[i]);
-            good += m->units[i].err.code == ERR_OK;
-        }
-    for (size_t i = 0; i < m->n_units && good && m->kind != MAIL_ACCEPT_LMTP; i++)
-        m->units[i].queue = m->units[i].queue || m->units[i].err.code != ERR_OK;
     queue_rest(m);
 }
 
@@ -195,7 +198,9 @@ static int add_row(struct mail_accept *m, struct txn *txn, struct slice prefix,
                                  .envid = m->envid,
                                  .trace = slice_str(m->trace.id),
                                  .ret_full = m->ret_full,
+                                 .ret_hdrs = m->ret_hdrs,
                                  .body_8bit = m->eight_bit,
+                                 .body_binary = m->binary,
                                  .smtputf8 = m->smtputf8,
                                  .queued_at = now,
                                  .expires_at = now + mail_queue_lifetime(),

@@ -3,12 +3,15 @@
    is ERR_OK has the message durably: in the mailbox, or in a spool row that the queue delivers.
 
    The steps: look at the header and make the message ready (CPU), then
-     - one write job per mailbox, in parallel, where each answers for itself (LMTP), or where all of
-       them live on one shard and go into one commit;
-     - otherwise one write job that puts rows into the outbox: one for local mailboxes on several
-       shards and for other domains, and one per address here that forwards.
-   A recipient of SMTP that fails beside others that do not is handed to the queue, which tries
-   again or tells the sender, because there is only one reply for all. */
+     - LMTP, which answers for each recipient: one write job per mailbox, in parallel;
+     - one mailbox: one write job;
+     - otherwise one write job that puts rows into the outbox: one for mailboxes and for other
+       domains, and one per address here that forwards.
+   So whatever SMTP answers with its one reply, it is true of all recipients at once: either one
+   commit holds all of the message, or nothing of it, and a client that is told to come again does
+   not double what a part of the recipients have already. What fails for one recipient after that
+   commit, the queue tells the sender; its deliveries are guarded by (spool, recipient), so that one
+   that is made again adds nothing. */
 #pragma once
 
 #include "base/list.h"
@@ -37,7 +40,7 @@ struct mail_accept {
     struct trace trace;
     struct slice from; /* empty: <> */
     struct slice envid;
-    bool ret_full, smtputf8, eight_bit;
+    bool ret_full, ret_hdrs, smtputf8, eight_bit, binary;
     struct slice received; /* the Received line of this hop */
     uint64_t sender;       /* account that submits; 0: nobody */
     struct spool body;     /* flushed; taken over */

@@ -1,5 +1,5 @@
-/* client.h - the SMTP client (RFC 5321, 2920, 1870, 6152, 6531, 3461, 3207, 9422): one message to
-   one host. It blocks; the queue's threads use it. */
+/* client.h - the SMTP client (RFC 5321, 2920, 1870, 6152, 6531, 3030, 3461, 3207, 4954, 9422): one
+   message to one host. It blocks; the queue's threads use it. */
 #pragma once
 
 #include "base/arena.h"
@@ -24,7 +24,9 @@ struct mail_client_rcpt {
 struct mail_client_message {
     struct arena *arena;
     struct slice from, envid, trace;
-    bool ret_full, eight_bit, smtputf8;
+    bool ret_full, ret_hdrs, smtputf8;
+    bool eight_bit; /* bytes over 127 */
+    bool binary;    /* BODY=BINARYMIME: lines may be of any kind */
     uint64_t size;
     struct mail_client_rcpt *rcpt;
     size_t n;
@@ -34,6 +36,7 @@ struct mail_client_message {
 };
 
 /* 0: every recipient has a result other than MAIL_PENDING. -1: this host did not get so far (no
-   connection, bad greeting, connection lost): those still MAIL_PENDING may be tried elsewhere; e
-   has a text that begins with an enhanced status code. */
+   connection, bad greeting, 421, connection lost): those still MAIL_PENDING may be tried elsewhere;
+   e has a text that begins with an enhanced status code. Recipients of a message whose last byte
+   was sent and not answered are MAIL_DEFERRED: the host may have it, and no other gets it now. */
 int mail_client_send(struct mail_client_message *m, const struct mail_hop *hop, struct err *e);

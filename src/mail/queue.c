@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/setting.h"
+#include "io/resolver.h"
 #include "mail/channel.h"
 #include "mail/task.h"
 
@@ -365,6 +366,7 @@ void queue_stop(void)
     pthread_cond_broadcast(&queue.worker_wakes);
     pthread_mutex_unlock(&queue.lock);
     channels_interrupt(true);
+    dns_interrupt(true);
     pthread_join(queue.manager, NULL);
     for (unsigned i = 0; i < queue.n_threads; i++)
         pthread_join(queue.threads[i], NULL);
@@ -377,6 +379,7 @@ void queue_stop(void)
     free(queue.threads);
     queue.shards = NULL;
     channels_interrupt(false);
+    dns_interrupt(false);
 }
 
 bool queue_stopping(void)

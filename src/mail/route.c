@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "base/setting.h"
+#include "directory/normal.h"
 #include "io/resolver.h"
 #include "mail/host.h"
 
@@ -118,6 +119,8 @@ static int by_mx(struct route *r, struct slice domain, struct err *e)
     size_t n = 0;
     bool null_mx = false, later = false;
     struct err why = {0};
+    if (domain_normal(domain, r->a, &domain, NULL)) /* RFC 5891 4.4: DNS knows A-labels */
+        return err_set(e, ERR_NOTFOUND, "5.1.2 %.*s is no domain", SARG(slice_sub(domain, 0, 100)));
     if (dns_mx(domain, r->a, &mx, &n, &null_mx, &why) && why.code != ERR_NOTFOUND)
         return err_set(e, ERR_BUSY, "4.4.3 DNS of %.*s does not answer", SARG(domain));
     if (null_mx)

@@ -10,7 +10,7 @@ struct rcpt_job {
     struct arena *arena;
     struct smtp_rcpt rcpt;
     uint64_t size;
-    bool relay, binary;
+    bool relay;
     struct delivery_target *targets;
     size_t n;
 };
@@ -27,22 +27,12 @@ static void check_quota(struct rcpt_job *j, struct err *e)
         err_set(e, ERR_QUOTA, "5.2.2 Mailbox has no room for a message of this size");
 }
 
-/* RFC 3030 3: a binary message must not be changed on its way, and the client here speaks DATA. */
-static void check_binary(struct rcpt_job *j, struct err *e)
-{
-    for (size_t i = 0; i < j->n && j->binary; i++)
-        if (j->targets[i].account == 0)
-            err_set(e, ERR_UNSUPPORTED, "5.6.3 A binary message cannot be sent on");
-}
-
 static enum job_next resolve(struct job *job, struct txn *txn)
 {
     struct rcpt_job *j = list_entry(job, struct rcpt_job, base.job);
     (void)txn;
-    if (mail_resolve(j->rcpt.to.address, j->relay, j->arena, &j->targets, &j->n, &job->err) == 0) {
+    if (mail_resolve(j->rcpt.to.address, j->relay, j->arena, &j->targets, &j->n, &job->err) == 0)
         check_quota(j, &job->err);
-        check_binary(j, &job->err);
-    }
     return JOB_DONE;
 }
 
@@ -108,6 +98,5 @@ void smtp_cmd_rcpt(struct smtp_session *s, struct slice args)
     j->rcpt = rcpt;
     j->size = t->mail.size;
     j->relay = s->logged_in;
-    j->binary = t->mail.body == SMTP_BODY_BINARYMIME;
     smtp_session_run(s, &j->base, PLACE_READ, resolve, resolved);
 }

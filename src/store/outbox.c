@@ -9,7 +9,7 @@
 #include "store/schema.h"
 #include "store/shard.h"
 
-enum { RET_FULL = 1, BODY_8BIT = 2, SMTPUTF8 = 4 };
+enum { RET_FULL = 1, BODY_8BIT = 2, SMTPUTF8 = 4, BODY_BINARY = 8, RET_HDRS = 16 };
 
 DB_STMT(outbox_put,
         "INSERT INTO outbox (account, sender, envid, trace, flags, queued_at, expires_at, prefix, "
@@ -69,8 +69,9 @@ int outbox_add(struct txn *t, struct message_ready *m, const struct outbox_messa
                uint64_t *ret_id, struct err *e)
 {
     struct blob_ref blob;
-    int64_t id = 0, flags = (msg->ret_full ? RET_FULL : 0) | (msg->body_8bit ? BODY_8BIT : 0) |
-                            (msg->smtputf8 ? SMTPUTF8 : 0);
+    int64_t id = 0, flags = (msg->ret_full ? RET_FULL : 0) | (msg->ret_hdrs ? RET_HDRS : 0) |
+                            (msg->body_8bit ? BODY_8BIT : 0) |
+                            (msg->body_binary ? BODY_BINARY : 0) | (msg->smtputf8 ? SMTPUTF8 : 0);
     BUG_IF(!t->write || !msg->n);
     if (reserve_refuses(e) || blob_commit(t, m->staged, &blob, e))
         return -1;
@@ -139,7 +140,9 @@ static int read_message(struct txn *t, int64_t id, int64_t due, struct arena *a,
             .envid = arena_dup(a, db_text(q, 1)),
             .trace = arena_dup(a, db_text(q, 2)),
             .ret_full = (flags & RET_FULL) != 0,
+            .ret_hdrs = (flags & RET_HDRS) != 0,
             .body_8bit = (flags & BODY_8BIT) != 0,
+            .body_binary = (flags & BODY_BINARY) != 0,
             .smtputf8 = (flags & SMTPUTF8) != 0,
             .queued_at = db_i64(q, 4),
             .expires_at = db_i64(q, 5),
@@ -257,9 +260,12 @@ int outbox_each(int (*fn)(const struct outbox_message *, void *), void *arg, str
 
 /* --- outcomes --------------------------------------------------------------------------------- */
 
-struct outcome {
-    int64_t id, next_at;
-    struct slice address, reply;
+struct settling {
+    int64_t id;
+    const struct outbox_outcome *list;
+    size_t n;
+    const struct outbox_report *reports;
+    size_t n_reports;
 };
 
 static int remove_message(struct txn *t, int64_t id, struct err *e)
@@ -274,45 +280,68 @@ static int remove_message(struct txn *t, int64_t id, struct err *e)
     return blob_disown(t, (uint64_t)blob, BLOB_OF_OUTBOX, 0, (uint64_t)id, e);
 }
 
-static int done_job(struct txn *t, void *arg, struct err *e)
+static int remove_when_empty(struct txn *t, int64_t id, struct err *e)
 {
-    struct outcome *o = arg;
     int64_t one;
-    if (db_run(t->db, &stmt_outbox_drop_recipient, e, "it", o->id, text(o->address)))
-        return -1;
-    int rc = db_get_i64(t->db, &stmt_outbox_any_recipient, &one, e, "i", o->id);
+    int rc = db_get_i64(t->db, &stmt_outbox_any_recipient, &one, e, "i", id);
     if (rc != 0)
         return rc < 0 ? -1 : 0;
-    return remove_message(t, o->id, e);
+    return remove_message(t, id, e);
 }
 
-static int later_job(struct txn *t, void *arg, struct err *e)
+static int settle_one(struct txn *t, int64_t id, const struct outbox_outcome *o, struct err *e)
 {
-    struct outcome *o = arg;
-    return db_run(t->db, &stmt_outbox_put_off, e, "itit", o->id, text(o->address), o->next_at,
+    if (o->done)
+        return db_run(t->db, &stmt_outbox_drop_recipient, e, "it", id, text(o->address));
+    return db_run(t->db, &stmt_outbox_put_off, e, "itit", id, text(o->address), o->next_at,
                   text(o->reply));
 }
 
-static int remove_job(struct txn *t, void *arg, struct err *e)
+static int settle_job(struct txn *t, void *arg, struct err *e)
 {
-    return remove_message(t, ((struct outcome *)arg)->id, e);
+    const struct settling *s = arg;
+    uint64_t ignored;
+    bool any_done = false;
+    t->account = 0; /* what is added is nobody's mail: the shard's number is no account */
+    for (size_t i = 0; i < s->n_reports; i++)
+        if (outbox_add(t, s->reports[i].ready, &s->reports[i].row, &ignored, e))
+            return -1;
+    for (size_t i = 0; i < s->n; i++) {
+        if (settle_one(t, s->id, &s->list[i], e))
+            return -1;
+        any_done = any_done || s->list[i].done;
+    }
+    return any_done ? remove_when_empty(t, s->id, e) : 0;
+}
+
+int outbox_settle(unsigned shard, uint64_t id, const struct outbox_outcome *list, size_t n,
+                  const struct outbox_report *reports, size_t n_reports, struct err *e)
+{
+    struct settling s = {
+        .id = (int64_t)id, .list = list, .n = n, .reports = reports, .n_reports = n_reports};
+    return shard_write(shard_at(shard), settle_job, &s, e);
 }
 
 int outbox_done(unsigned shard, uint64_t id, struct slice address, struct err *e)
 {
-    struct outcome o = {.id = (int64_t)id, .address = address};
-    return shard_write(shard_at(shard), done_job, &o, e);
+    struct outbox_outcome o = {.address = address, .done = true};
+    return outbox_settle(shard, id, &o, 1, NULL, 0, e);
 }
 
 int outbox_later(unsigned shard, uint64_t id, struct slice address, int64_t next_at,
                  struct slice reply, struct err *e)
 {
-    struct outcome o = {.id = (int64_t)id, .next_at = next_at, .address = address, .reply = reply};
-    return shard_write(shard_at(shard), later_job, &o, e);
+    struct outbox_outcome o = {.address = address, .next_at = next_at, .reply = reply};
+    return outbox_settle(shard, id, &o, 1, NULL, 0, e);
+}
+
+static int remove_job(struct txn *t, void *arg, struct err *e)
+{
+    return remove_message(t, *(int64_t *)arg, e);
 }
 
 int outbox_remove(unsigned shard, uint64_t id, struct err *e)
 {
-    struct outcome o = {.id = (int64_t)id};
-    return shard_write(shard_at(shard), remove_job, &o, e);
+    int64_t row = (int64_t)id;
+    return shard_write(shard_at(shard), remove_job, &row, e);
 }

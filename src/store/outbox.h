@@ -21,8 +21,8 @@ struct outbox_message {
     uint64_t shard, id;
     struct slice from; /* envelope sender; empty: <> */
     struct slice envid, trace;
-    unsigned ret_full; /* DSN RET=FULL */
-    unsigned body_8bit, smtputf8;
+    unsigned ret_full, ret_hdrs; /* DSN RET=FULL, RET=HDRS */
+    unsigned body_8bit, body_binary, smtputf8;
     int64_t queued_at, expires_at; /* ms */
     struct slice prefix;           /* lines in front of the blob */
     struct blob_ref blob;
@@ -44,6 +44,20 @@ int outbox_each(int (*fn)(const struct outbox_message *, void *), void *arg, str
 int outbox_done(unsigned shard, uint64_t id, struct slice address, struct err *e);
 int outbox_later(unsigned shard, uint64_t id, struct slice address, int64_t next_at,
                  struct slice reply, struct err *e);
+/* The outcomes of an attempt at message id and the messages that tell of them, all or nothing: the
+   messages become rows of the same shard. */
+struct outbox_outcome {
+    struct slice address;
+    bool done;       /* else: later */
+    int64_t next_at; /* later */
+    struct slice reply;
+};
+struct outbox_report {
+    struct message_ready *ready;
+    struct outbox_message row;
+};
+int outbox_settle(unsigned shard, uint64_t id, const struct outbox_outcome *list, size_t n,
+                  const struct outbox_report *reports, size_t n_reports, struct err *e);
 int outbox_remove(unsigned shard, uint64_t id, struct err *e);
 
 /* Called (on any thread) after a commit that added to the outbox. */

@@ -88,3 +88,18 @@ void xtext_encode(struct slice in, struct buf *out)
             buf_addc(out, (char)c);
     }
 }
+
+/* RFC 6533 3. */
+void xtext_encode_utf8_addr(struct slice in, bool utf8, struct buf *out)
+{
+    while (in.n) {
+        unsigned char c = (unsigned char)in.p[0];
+        uint32_t cp = c;
+        size_t n = c < 0x80 ? 1 : utf8_next(in.p, in.n, &cp);
+        if (c >= 0x80 ? utf8 : c > 32 && c < 127 && c != '+' && c != '=' && c != '\\')
+            buf_add(out, slice_sub(in, 0, n ? n : 1));
+        else
+            buf_addf(out, "\\x{%02X}", (unsigned)cp);
+        in = slice_from(in, n ? n : 1);
+    }
+}
