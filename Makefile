@@ -25,11 +25,11 @@ check-deep:
 	@scripts/setup check
 	@$(PYTHON) scripts/check --deep
 
-# Each fuzzer for SECONDS.
-SECONDS = 60
+# Each fuzzer for TIME seconds; what fails is kept in build-fuzz/found.
+TIME = 60
 fuzz:
 	@scripts/setup check
-	@$(PYTHON) scripts/fuzz --seconds $(SECONDS)
+	@$(PYTHON) scripts/fuzz --seconds $(TIME)
 
 bench:
 	@scripts/setup bench

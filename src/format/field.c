@@ -59,6 +59,11 @@ static bool field_line(struct slice s, size_t *ret_name, size_t *ret_colon)
     return true;
 }
 
+size_t header_first(struct slice message, size_t at)
+{
+    return slice_starts(slice_from(message, at), S("\xef\xbb\xbf")) ? at + 3 : at;
+}
+
 enum header_line header_scan(struct header_scan *h, const char *p, size_t at, size_t end,
                              size_t *ret_name, size_t *ret_colon)
 {
@@ -109,7 +114,7 @@ bool header_next(struct slice header, size_t *pos, struct field *ret)
 {
     struct header_scan h = {.head = *pos, .begun = *pos > 0};
     struct field f = {0};
-    size_t at = *pos, end;
+    size_t at = *pos ? *pos : header_first(header, 0), end;
     bool open = false; /* folds belong to f */
     for (; at < header.n; at = end) {
         size_t name = 0, colon = 0;
@@ -141,7 +146,7 @@ bool header_next(struct slice header, size_t *pos, struct field *ret)
 size_t header_end(struct slice bytes)
 {
     struct header_scan h = {0};
-    size_t at = 0, end;
+    size_t at = header_first(bytes, 0), end;
     for (; at < bytes.n; at = end) {
         size_t name, colon;
         end = line_end(bytes, at);

@@ -19,6 +19,10 @@ enum header_line {
     HEADER_BODY,  /* the header has ended: the body begins at header_scan_end() */
 };
 
+/* Where the first line of a header at `at` begins: behind a byte order mark, which some programs
+   put in front of all they write. The mark belongs to the header's bytes and to no field. */
+size_t header_first(struct slice message, size_t at);
+
 /* Kind of the line [at, end) of `p`, its line end included; for HEADER_FIELD the length of the name
    and the distance of the colon. */
 enum header_line header_scan(struct header_scan *h, const char *p, size_t at, size_t end,

@@ -176,6 +176,7 @@ static bool read_header(struct parser *ps, struct part *part, struct delimiter *
     uint32_t head_line = ps->line, stray_line = 0;
     bool hit = false, empty = false, lf;
     part->head = ps->at;
+    ps->at = header_first(slice_of(ps->p, ps->n), ps->at);
     ps->n_fields = 0;
     while (ps->at < ps->n && !empty) {
         size_t start = ps->at, end = line_end(ps, &lf), name = 0, colon = 0;

@@ -9,7 +9,8 @@
    How header and body part: the header ends at the first empty line. Lines in it that are no field
    (no colon) are passed over, a leading mbox line "From ..." too. When no empty line comes, or a
    line that begins with "--" comes before it, the body begins at the first such line behind the
-   last field. Text without any field before it is no header: all of it is body. */
+   last field. Text without any field before it is no header: all of it is body. A byte order mark
+   in front of the first field belongs to the header and to no field. */
 #pragma once
 
 #include "base/arena.h"

@@ -310,9 +310,50 @@ static void fields_wanted_everywhere(void **state)
     assert_int_equal(f.references.n, 2);
 }
 
+static void a_byte_order_mark_is_no_name(void **state)
+{
+    (void)state;
+    static const struct {
+        struct slice bytes;
+        size_t body;
+        uint32_t fields;
+    } cases[] = {
+        {S_INIT("\xef\xbb\xbfSubject: s\r\nTo: t\r\n\r\nb"), 24, 2},
+        {S_INIT("\xef\xbb\xbf"
+                "Content-Type: message/rfc822\n\n\xef\xbb\xbfSubject: s\n\nb"),
+         33, 1},
+        {S_INIT("\xef\xbb\xbf\nbody"), 0, 0},
+        {S_INIT("\xef\xbb\xbfonly a body\n"), 0, 0},
+        {S_INIT("\xef\xbb\xbf"), 0, 0},
+        {S_INIT("A: b\n\xef\xbb\xbf"
+                "C: d\n\n"),
+         14, 2}, /* only in front is it a mark */
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        ARENA_SCOPE a = {.limit = MESSAGE_ARENA_LIMIT};
+        struct message *m;
+        struct field f;
+        size_t pos = 0;
+        uint32_t n = 0;
+        assert_int_equal(message_parse(cases[i].bytes, NULL, &a, &m, NULL), 0);
+        assert_int_equal(m->root->head, 0);
+        assert_int_equal(m->root->body, cases[i].body);
+        assert_int_equal(header_end(cases[i].bytes), cases[i].body);
+        assert_int_equal(m->root->n_fields, cases[i].fields);
+        while (header_next(part_header(m, m->root), &pos, &f))
+            n++;
+        assert_int_equal(n, cases[i].fields);
+        if (m->root->nested)
+            assert_non_null(part_field(m->root->nested, FIELD_SUBJECT));
+        else if (i == 0)
+            assert_slice(m->root->fields[0].name, "Subject");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_byte_order_mark_is_no_name),
         cmocka_unit_test(trees),
         cmocka_unit_test(offsets),
         cmocka_unit_test(fields_of_a_header),

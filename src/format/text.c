@@ -7,6 +7,7 @@
 
 #include "base/utf8.h"
 #include "format/charset.h"
+#include "format/flowed.h"
 #include "format/transfer.h"
 
 enum { CHUNK = 16 << 10 };
@@ -35,34 +36,62 @@ static void add_lines(struct slice s, bool *cr, struct buf *out)
     }
 }
 
+struct text_reader {
+    struct transfer transfer;
+    struct charset_reader charset;
+    bool flows;
+    struct flowed flowed;
+    bool cr;
+    struct buf bytes, text, lines;
+};
+
+/* RFC 3676 4.1, 4.2 */
+static bool flows(const struct part *p, bool *ret_delsp)
+{
+    *ret_delsp = slice_eqi(param_raw(&p->params, S("delsp")), S("yes"));
+    return part_is(p, "text", "plain") &&
+           slice_eqi(param_raw(&p->params, S("format")), S("flowed"));
+}
+
+/* What the transfer encoding gave goes through the other steps. */
+static void read_on(struct text_reader *r, bool end, struct buf *out)
+{
+    struct buf *lines = r->flows ? &r->lines : out;
+    buf_reset(&r->text);
+    charset_reader_feed(&r->charset, buf_slice(&r->bytes), &r->text);
+    if (end)
+        charset_reader_finish(&r->charset, &r->text);
+    add_lines(buf_slice(&r->text), &r->cr, lines);
+    if (end && r->cr)
+        buf_addc(lines, '\n');
+    if (!r->flows)
+        return;
+    flowed_feed(&r->flowed, buf_slice(lines), out);
+    buf_reset(lines);
+    if (end)
+        flowed_finish(&r->flowed, out);
+}
+
 int part_text(const struct message *m, const struct part *p, size_t max, struct buf *out)
 {
     struct slice body = part_body(m, p);
-    struct transfer t;
-    struct charset_reader r;
+    struct text_reader r = {0};
     size_t from = out->n;
-    bool cr = false;
-    enum encoding enc = p->kind == PART_LEAF ? p->encoding : ENCODING_8BIT;
-    BUF_SCOPE bytes = {0};
-    BUF_SCOPE text = {0};
-    transfer_init(&t, enc);
-    charset_reader_init(&r, param_raw(&p->params, S("charset")));
+    transfer_init(&r.transfer, p->kind == PART_LEAF ? p->encoding : ENCODING_8BIT);
+    charset_reader_init(&r.charset, param_raw(&p->params, S("charset")));
+    r.flows = flows(p, &r.flowed.delsp);
     for (size_t at = 0; at < body.n && out->n - from <= max && !out->failed; at += CHUNK) {
-        buf_reset(&bytes);
-        buf_reset(&text);
-        transfer_feed(&t, slice_sub(body, at, at + CHUNK), &bytes);
-        charset_reader_feed(&r, buf_slice(&bytes), &text);
-        add_lines(buf_slice(&text), &cr, out);
+        buf_reset(&r.bytes);
+        transfer_feed(&r.transfer, slice_sub(body, at, at + CHUNK), &r.bytes);
+        read_on(&r, false, out);
     }
-    buf_reset(&bytes);
-    buf_reset(&text);
-    transfer_finish(&t, &bytes);
-    charset_reader_feed(&r, buf_slice(&bytes), &text);
-    charset_reader_finish(&r, &text);
-    charset_reader_done(&r);
-    add_lines(buf_slice(&text), &cr, out);
-    if (cr)
-        buf_addc(out, '\n');
+    buf_reset(&r.bytes);
+    transfer_finish(&r.transfer, &r.bytes);
+    read_on(&r, true, out);
+    charset_reader_done(&r.charset);
+    buf_done(&r.bytes);
+    buf_done(&r.text);
+    buf_done(&r.lines);
     if (out->n - from > max) {
         size_t n = from + max;
         while (n > from && ((unsigned char)out->p[n] & 0xc0) == 0x80)

@@ -1,5 +1,5 @@
-/* text.h - the text of a part as UTF-8: transfer encoding undone, charset converted. Line ends
-   become LF. For search, previews and filters. */
+/* text.h - the text of a part as UTF-8: transfer encoding undone, charset converted, lines of
+   format=flowed joined to paragraphs. Line ends become LF. For search, previews and filters. */
 #pragma once
 
 #include "format/message.h"

@@ -70,16 +70,30 @@ bool mail_header_delivered_to(const struct mail_header *h, struct slice address)
     return false;
 }
 
+/* Length of the empty line that ends the header; 0 when none does. */
+static size_t empty_line(struct slice header)
+{
+    if (slice_ends(header, S("\n\r\n")) || slice_eq(header, S("\r\n")))
+        return 2;
+    return slice_ends(header, S("\n\n")) || slice_eq(header, S("\n")) ? 1 : 0;
+}
+
+/* Lines behind a Bcc that belong to no field go with it: they may be the rest of its addresses, and
+   in front of the first field they would be taken for the beginning of the body. */
 void mail_header_without_bcc(struct slice bytes, struct buf *out)
 {
     struct slice header = slice_sub(bytes, 0, header_end(bytes));
     struct field f;
     size_t pos = 0, copied = 0;
+    bool cutting = false;
     while (header_next(header, &pos, &f)) {
-        if (field_id_of(f.name) != FIELD_BCC)
-            continue;
-        buf_add(out, slice_sub(bytes, copied, f.at));
-        copied = f.at + f.n;
+        if (cutting)
+            copied = f.at;
+        cutting = f.id == FIELD_BCC;
+        if (cutting)
+            buf_add(out, slice_sub(bytes, copied, f.at));
     }
+    if (cutting)
+        copied = header.n - empty_line(header);
     buf_add(out, slice_from(bytes, copied));
 }

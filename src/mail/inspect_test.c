@@ -44,6 +44,20 @@ static void bcc_is_taken_out(void **state)
     buf_reset(&out);
     mail_header_without_bcc(S("A: 1\r\n\r\n"), &out);
     assert_slice(buf_slice(&out), "A: 1\r\n\r\n");
+    static const char *const cases[][2] = {
+        /* lines of no field go with the Bcc before them */
+        {"Bcc: x,\r\ny@z\r\nA: 1\r\n\r\nb", "A: 1\r\n\r\nb"},
+        {"A: 1\nBcc: x\nstray\n\nb", "A: 1\n\nb"},
+        {"A: 1\r\nBcc: x\r\n\r\n\r\n", "A: 1\r\n\r\n\r\n"},
+        {"Bcc: x\r\n\r\nb", "\r\nb"},
+        {"Bcc: x\n", ""},
+        {"Bcc: x\nbody", "body"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        buf_reset(&out);
+        mail_header_without_bcc(slice_str(cases[i][0]), &out);
+        assert_slice(buf_slice(&out), cases[i][1]);
+    }
 }
 
 int main(void)
