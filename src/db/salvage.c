@@ -3,7 +3,6 @@
    a row is found again, then the one before it, and so on. */
 #include "db/salvage.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,6 +213,7 @@ struct copying {
     sqlite3_stmt *insert;
     struct place p;
     uint64_t rows;
+    bool lost;       /* a row could not be kept */
     uint64_t budget; /* steps left: pages that point in a circle come to an end */
 };
 
@@ -221,12 +221,16 @@ struct copying {
 static bool row_copy(sqlite3_stmt *row, struct copying *c)
 {
     const struct table *t = c->t;
-    if (!row_is_sound(row, t))
+    if (!row_is_sound(row, t)) {
+        c->lost = true;
         return false;
+    }
     for (int i = 0; i < t->columns; i++)
         sqlite3_bind_value(c->insert, i + 1, sqlite3_column_value(row, i));
     if (sqlite3_step(c->insert) == SQLITE_DONE)
         c->rows += (uint64_t)sqlite3_changes64(c->to);
+    else
+        c->lost = true;
     sqlite3_reset(c->insert);
     if (!is_behind(row, t, &c->p))
         return false;
@@ -295,14 +299,30 @@ static int jump(sqlite3_stmt *after, struct copying *c, bool *got)
     return rc;
 }
 
-static void table_copy(sqlite3 *from, struct copying *c)
+/* Does the table's index, where it has one, count as many? A page that points elsewhere can take
+   rows away without an error. */
+static bool counts_agree(sqlite3 *from, const struct copying *c)
 {
+    char sql[200];
+    sqlite3_stmt *st = NULL;
+    snprintf(sql, sizeof sql, "SELECT COUNT(*) FROM \"%s\"", c->t->name);
+    bool same = sqlite3_prepare_v2(from, sql, -1, &st, NULL) == SQLITE_OK &&
+                sqlite3_step(st) == SQLITE_ROW && (uint64_t)sqlite3_column_int64(st, 0) == c->rows;
+    sqlite3_finalize(st);
+    return same;
+}
+
+/* True: the whole of it. */
+static bool table_copy(sqlite3 *from, struct copying *c)
+{
+    bool whole = false;
     sqlite3_stmt *all = prepare_select(from, c->t, false);
     sqlite3_stmt *after = prepare_select(from, c->t, true);
     bool got = false;
     c->insert = prepare_insert(c->to, c->t);
     if (all && after && c->insert) {
         int rc = read_on(all, c, &got);
+        whole = rc == SQLITE_DONE && c->budget && !c->lost && counts_agree(from, c);
         if (rc != SQLITE_DONE && !got)
             got = first_key(c->t, &c->p, c->to);
         while (rc != SQLITE_DONE && got)
@@ -312,9 +332,12 @@ static void table_copy(sqlite3 *from, struct copying *c)
     sqlite3_finalize(all);
     sqlite3_finalize(after);
     sqlite3_finalize(c->insert);
+    return whole;
 }
 
-static int copy_all(sqlite3 *from, sqlite3 *to, uint64_t budget, uint64_t *rows, struct err *e)
+static int copy_all(sqlite3 *from, sqlite3 *to, uint64_t budget,
+                    void (*told)(void *arg, const char *table, bool whole), void *arg,
+                    uint64_t *rows, struct err *e)
 {
     sqlite3_stmt *st = NULL;
     int rc = sqlite3_prepare_v2(to,
@@ -333,13 +356,17 @@ static int copy_all(sqlite3 *from, sqlite3 *to, uint64_t budget, uint64_t *rows,
         if (table_read(to, names[i], &t, e))
             return -1;
         struct copying c = {.to = to, .t = &t, .budget = budget};
-        table_copy(from, &c); /* what it could not read is missing, and told by that */
+        bool whole = table_copy(from, &c);
+        if (told)
+            told(arg, t.name, whole);
         *rows += c.rows;
     }
     return 0;
 }
 
-int db_sqlite_salvage(const char *from, const char *to, uint64_t *ret_rows, struct err *e)
+int db_sqlite_salvage(const char *from, const char *to,
+                      void (*told)(void *arg, const char *table, bool whole), void *arg,
+                      uint64_t *ret_rows, struct err *e)
 {
     sqlite3 *a = NULL, *b = NULL;
     uint64_t rows = 0;
@@ -354,7 +381,7 @@ int db_sqlite_salvage(const char *from, const char *to, uint64_t *ret_rows, stru
     }
     int rc = sqlite3_exec(b, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(b, e);
     if (rc == 0)
-        rc = copy_all(a, b, (uint64_t)st.st_size + 1000, &rows, e);
+        rc = copy_all(a, b, (uint64_t)st.st_size + 1000, told, arg, &rows, e);
     if (rc == 0 && sqlite3_exec(b, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
         rc = fail(b, e);
     sqlite3_close(a);

@@ -124,7 +124,8 @@ static int by_hash(struct db *db, unsigned shard, const unsigned char *hash, str
     return rc;
 }
 
-int blob_commit(struct txn *t, struct blob_staged *s, struct blob_ref *ret, struct err *e)
+int blob_commit(struct txn *t, struct blob_staged *s, uint64_t collection, struct blob_ref *ret,
+                struct err *e)
 {
     BUG_IF(!t->write);
     struct shard *sh = t->shard;
@@ -138,7 +139,8 @@ int blob_commit(struct txn *t, struct blob_staged *s, struct blob_ref *ret, stru
     if (rc < 0)
         return -1;
     if (rc > 0) {
-        struct record_origin o = {.account = t->account, .made_at = clock_now_ms()};
+        struct record_origin o = {
+            .account = t->account, .collection = collection, .made_at = clock_now_ms()};
         r.id = (uint64_t)id;
         writer_append(sh, s, &o, &r.pack, &r.at);
         *ret = r;

@@ -29,7 +29,9 @@ const unsigned char *blob_staged_hash(const struct blob_staged *s);
 uint64_t blob_staged_size(const struct blob_staged *s);
 
 /* In a write job: the record is appended unless the shard has the content; durable with the job. */
-int blob_commit(struct txn *t, struct blob_staged *s, struct blob_ref *ret, struct err *e);
+/* collection: of the first entry, for a repair without the database; 0: of none. */
+int blob_commit(struct txn *t, struct blob_staged *s, uint64_t collection, struct blob_ref *ret,
+                struct err *e);
 
 /* Reading: any thread but a loop's. The pin keeps the pack file until blob_close. Frames are
    checked (XXH3) as they are read: ERR_CORRUPT names pack and offset. */

@@ -63,6 +63,13 @@ static int put_aside(const char *path, char *aside, size_t n, struct err *e)
     return 0;
 }
 
+static void note_table(void *arg, const char *table, bool whole)
+{
+    struct checked_shard *s = arg;
+    if (strcmp(table, "blob") == 0)
+        s->blobs_whole = whole;
+}
+
 static int salvage(struct checking *c, struct checked_shard *s, const char *path, unsigned shards,
                    struct err *e)
 {
@@ -81,7 +88,7 @@ static int salvage(struct checking *c, struct checked_shard *s, const char *path
         return -1;
     s->salvaged = true;
     c->r->repaired++;
-    if (there && db_sqlite_salvage(aside, path, &rows, &why))
+    if (there && db_sqlite_salvage(aside, path, note_table, s, &rows, &why))
         check_say(c, "shard %u: nothing of the database can be read: %s", s->id, why.text);
     check_say(c, "shard %u: a new database with %llu rows; the old one is %s", s->id,
               (unsigned long long)rows, there ? aside : "missing");
@@ -138,8 +145,12 @@ static int count_rows(struct checking *c, struct checked_shard *s, struct err *e
 /* Messages are looked for by their content: with an index for as long as the repair takes. */
 static int salvaged_rows(struct checking *c, struct checked_shard *s, struct err *e)
 {
-    return db_script(s->db, "CREATE INDEX IF NOT EXISTS repair_hash ON message (hash)", e) ||
-                   check_rules(c, s, e)
+    return db_script(s->db,
+                     "CREATE INDEX IF NOT EXISTS repair_hash ON message (hash);"
+                     "CREATE INDEX IF NOT EXISTS repair_item ON message (account, item);"
+                     "CREATE INDEX IF NOT EXISTS repair_ref ON blob_ref (account, id)",
+                     e) ||
+                   check_log(s, e) || check_rules(c, s, e)
                ? -1
                : 0;
 }
@@ -150,8 +161,8 @@ static int check_shard(struct checking *c, struct checked_shard *s, unsigned sha
     if (rc)
         return rc < 0 ? -1 : 0;
     /* What the rules bring back of a salvaged database decides which records are needed. */
-    rc = (s->salvaged && salvaged_rows(c, s, e)) || check_packs(c, s, e) || check_rules(c, s, e) ||
-                 count_rows(c, s, e)
+    rc = (s->salvaged && salvaged_rows(c, s, e)) || check_packs(c, s, e) || check_queue(c, s, e) ||
+                 check_rules(c, s, e) || count_rows(c, s, e)
              ? -1
              : 0;
     db_close(s->db);
@@ -174,8 +185,13 @@ static int mend(struct checking *c, struct checked_shard *s, unsigned shards, st
         char path[512];
         snprintf(path, sizeof path, "%s/shards/%u.db", c->dir, i);
         rc = db_open_sqlite(path, DB_NO_CHECKPOINT, &s[i].db, e) ||
-                     db_script(s[i].db, "DROP INDEX IF EXISTS repair_hash", e) ||
-                     check_rules(&again, &s[i], e)
+                     db_script(s[i].db,
+                               "DROP INDEX IF EXISTS repair_hash;"
+                               "DROP INDEX IF EXISTS repair_item;"
+                               "DROP INDEX IF EXISTS repair_ref",
+                               e) ||
+                     check_rules(&again, &s[i], e) ||
+                     db_script(s[i].db, "UPDATE blob SET dead_since = 1 WHERE dead_since < 0", e)
                  ? -1
                  : 0;
         db_close(s[i].db);

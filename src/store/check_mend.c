@@ -11,7 +11,7 @@
 #include "store/shard.h"
 
 DB_STMT(mend_adrift,
-        "SELECT i.account, i.id, i.blob, i.size, COALESCE(m.prefix, $1), m.subject, "
+        "SELECT i.account, i.id, i.blob, i.size, COALESCE(m.prefix, $1), m.subject, m.hash, "
         "(SELECT MIN(e.collection) FROM entry e WHERE e.account = i.account AND e.item = i.id), "
         "(SELECT MIN(e.uid) FROM entry e WHERE e.account = i.account AND e.item = i.id) "
         "FROM item i LEFT JOIN message m ON m.row = i.row WHERE NOT EXISTS "
@@ -50,12 +50,12 @@ static void fill_lost(struct buf *out, size_t n)
 }
 
 /* What can be read of a record, the rest filled, size bytes together. */
-static void read_remains(struct shard *s, const struct finding *f, uint64_t size, struct buf *out)
+void check_remains(struct packs *packs, const struct finding *f, uint64_t size, struct buf *out)
 {
     struct pack_file *file;
     struct record r;
     char frame[FRAME_SIZE];
-    if (f && packs_pin(&s->packs, f->pack, &file, NULL) == 0) {
+    if (f && packs_pin(packs, f->pack, &file, NULL) == 0) {
         if (record_read(file->fd, f->at, INT64_MAX, &r, NULL) == 0) {
             bool right = memcmp(r.hash, f->hash, FRAME_HASH) == 0 && r.size == size;
             for (uint32_t i = 0; right && i < r.n; i++) {
@@ -67,7 +67,7 @@ static void read_remains(struct shard *s, const struct finding *f, uint64_t size
             }
             record_done(&r);
         }
-        packs_unpin(&s->packs, file);
+        packs_unpin(packs, file);
     }
     if (out->n < size)
         fill_lost(out, (size_t)size - out->n);
@@ -80,6 +80,8 @@ struct adrift {
     uint64_t account, item;
     int64_t blob; /* the number it had, below 0 */
     int64_t size;
+    bool hashed;
+    unsigned char hash[FRAME_HASH];
     struct blob_staged *staged;
 };
 
@@ -87,7 +89,7 @@ static int replace_job(struct txn *t, void *arg, struct err *e)
 {
     struct adrift *d = arg;
     struct blob_ref blob;
-    return blob_commit(t, d->staged, &blob, e) ||
+    return blob_commit(t, d->staged, 0, &blob, e) ||
                    blob_own(t, blob.id, BLOB_OF_ITEM, d->account, d->item, e) ||
                    db_run(t->db, &stmt_mend_item, e, "iii", (int64_t)d->account, (int64_t)d->item,
                           (int64_t)blob.id) ||
@@ -112,9 +114,12 @@ static int next_adrift(struct checking *c, struct shard *s, struct adrift *d, st
                              .item = (uint64_t)db_i64(q, 1),
                              .blob = db_i64(q, 2),
                              .size = db_i64(q, 3) - (int64_t)db_blob(q, 4).n};
-        struct slice subject = db_text(q, 5);
+        struct slice subject = db_text(q, 5), hash = db_blob(q, 6);
+        d->hashed = hash.n == FRAME_HASH;
+        if (d->hashed)
+            memcpy(d->hash, hash.p, FRAME_HASH);
         check_say(c, "lost: bytes of account %llu, mailbox %lld, uid %lld: %.*s",
-                  (unsigned long long)d->account, (long long)db_i64(q, 6), (long long)db_i64(q, 7),
+                  (unsigned long long)d->account, (long long)db_i64(q, 7), (long long)db_i64(q, 8),
                   (int)(subject.n < 60 ? subject.n : 60), subject.n ? subject.p : "");
     }
     db_end(q);
@@ -122,18 +127,27 @@ static int next_adrift(struct checking *c, struct shard *s, struct adrift *d, st
     return rc;
 }
 
+/* By the number that the blob had, or, when its row is lost, by what the message says of it. */
+static const struct finding *damaged_of(const struct checked_shard *cs, const struct adrift *d)
+{
+    for (size_t i = 0; i < cs->damaged.n; i++) {
+        const struct finding *f = &cs->damaged.f[i];
+        if (f->blob ? (int64_t)f->blob == -d->blob
+                    : d->hashed && memcmp(f->hash, d->hash, FRAME_HASH) == 0)
+            return f;
+    }
+    return NULL;
+}
+
 static int mend_adrift(struct checking *c, struct checked_shard *cs, struct shard *s, struct err *e)
 {
     struct adrift d = {.account = 0};
     int rc;
     while ((rc = next_adrift(c, s, &d, e)) > 0) {
-        const struct finding *f = NULL;
-        for (size_t i = 0; i < cs->damaged.n && !f; i++)
-            if ((int64_t)cs->damaged.f[i].blob == -d.blob)
-                f = &cs->damaged.f[i];
+        const struct finding *f = damaged_of(cs, &d);
         uint64_t size = f ? f->size : d.size > 0 ? (uint64_t)d.size : 0;
         BUF_SCOPE content = {.max = (size_t)size + 1};
-        read_remains(s, f, size, &content);
+        check_remains(&s->packs, f, size, &content);
         c->r->lost++;
         if (blob_stage(content.n ? buf_slice(&content) : S(""), &d.staged, e))
             return -1;
@@ -232,11 +246,6 @@ static int mend_narrow(struct checking *c, struct shard *s, struct err *e)
 /* --- content that belongs to nothing
  * -------------------------------------------------------------- */
 
-struct recovering {
-    struct message_ready *m;
-    int64_t at;
-};
-
 static int recovered_box(struct txn *t, uint64_t *ret_id, struct err *e)
 {
     ARENA_SCOPE a = {0};
@@ -251,10 +260,15 @@ static int recovered_box(struct txn *t, uint64_t *ret_id, struct err *e)
 static int recover_job(struct txn *t, void *arg, struct err *e)
 {
     struct recovering *r = arg;
-    struct message_add how = {.received_at = r->at, .no_quota = true};
+    struct message_add how = {.prefix = r->prefix, .received_at = r->at, .no_quota = true};
     if (recovered_box(t, &how.collection, e))
         return -1;
     return message_add(t, r->m, &how, NULL, NULL, e);
+}
+
+int check_recover(uint64_t account, struct recovering *r, struct err *e)
+{
+    return store_write(account, recover_job, r, e);
 }
 
 /* An item whose entries are lost gets one in Recovered. */
@@ -321,19 +335,25 @@ static int recover(struct checking *c, struct shard *s, const struct finding *f,
         record_done(&rec);
     }
     packs_unpin(&s->packs, file);
-    read_remains(s, f, f->size, &content);
+    check_remains(&s->packs, f, f->size, &content);
     if (message_ready_make(bytes_of(&content), &r.m, e))
         return -1;
-    int rc = store_write(f->account, recover_job, &r, e);
+    int rc = check_recover(f->account, &r, e);
     message_ready_unref(r.m);
     c->r->repaired++;
+    if (f->torn) {
+        c->r->lost++;
+        check_say(c, "lost: bytes of a message of account %llu; what can be read is in Recovered",
+                  (unsigned long long)f->account);
+    }
     return rc;
 }
 
 int check_mend(struct checking *c, struct checked_shard *cs, struct err *e)
 {
     struct shard *s = shard_at(cs->id);
-    if (mend_adrift(c, cs, s, e) || mend_narrow(c, s, e) || mend_strays(c, s, e))
+    if (mend_adrift(c, cs, s, e) || mend_narrow(c, s, e) || mend_strays(c, s, e) ||
+        check_queue_mend(c, cs, e))
         return -1;
     for (size_t i = 0; i < cs->orphans.n; i++)
         if (recover(c, s, &cs->orphans.f[i], e))

@@ -18,7 +18,7 @@ DB_STMT(check_pack_cut, "UPDATE pack SET state = 1, committed = $2 WHERE id = $1
 DB_STMT(check_pack_drop, "DELETE FROM pack WHERE id = $1");
 DB_STMT(check_blobs, "SELECT id, hash, pack, at, size FROM blob WHERE id > $1 ORDER BY id LIMIT 1");
 DB_STMT(check_blob_drop, "DELETE FROM blob WHERE id = $1");
-DB_STMT(check_blob_known, "SELECT pack, at FROM blob WHERE hash = $1");
+DB_STMT(check_blob_known, "SELECT dead_since FROM blob WHERE hash = $1");
 DB_STMT(check_items_adrift, "SELECT COUNT(*) FROM item WHERE NOT EXISTS (SELECT 1 FROM blob b "
                             "WHERE b.id = item.blob)");
 DB_STMT(check_adrift,
@@ -221,28 +221,54 @@ static int reconnect(struct checking *c, struct checked_shard *s, const struct r
     return db_run(s->db, &stmt_check_connect, e, "bi", hash, id);
 }
 
+static void note(struct findings *list, const struct record *r, uint64_t pack, bool torn)
+{
+    struct finding f = {
+        .pack = pack, .at = r->at, .size = r->size, .account = r->account, .torn = torn};
+    memcpy(f.hash, r->hash, FRAME_HASH);
+    finding_add(list, &f);
+}
+
+/* Its row is lost, or it never had one since. Items that want it are mended; with all rows of table
+   blob there, it is known that the rest was swept. */
+static int check_rowless(struct checking *c, struct checked_shard *s, const struct record *r,
+                         uint64_t pack, bool torn, struct err *e)
+{
+    int64_t items = 0;
+    bool done = false;
+    if (torn) {
+        if (db_get_i64(s->db, &stmt_check_adrift, &items, e, "b", slice_of(r->hash, FRAME_HASH)) <
+            0)
+            return -1;
+        if (items) {
+            c->r->problems++;
+            check_say(c, "shard %u, pack %llu, record at %llu: damaged, and without a row", s->id,
+                      (unsigned long long)pack, (unsigned long long)r->at);
+            note(&s->damaged, r, pack, true);
+            return 0;
+        }
+    } else if (reconnect(c, s, r, pack, &done, e))
+        return -1;
+    if (!done && s->salvaged && !s->blobs_whole)
+        note(&s->orphans, r, pack, torn);
+    return 0;
+}
+
 static int check_record(struct checking *c, struct checked_shard *s, int fd, uint64_t pack,
                         const struct record *r, struct err *e)
 {
     struct slice hash = slice_of(r->hash, FRAME_HASH);
-    int64_t known = 0, needed = 0;
-    bool done = false;
-    int rc = db_get_i64(s->db, &stmt_check_blob_known, &known, e, "b", hash);
+    int64_t dead_since = 0, needed = 0;
+    int rc = db_get_i64(s->db, &stmt_check_blob_known, &dead_since, e, "b", hash);
+    if (rc == 0)
+        return check_rowless(c, s, r, pack, record_check(fd, r, NULL) != 0, e);
     if (rc > 0 && s->salvaged)
         rc = db_get_i64(s->db, &stmt_check_needed, &needed, e, "b", hash);
     if (rc < 0)
         return -1;
-    if (rc > 0 && (!s->salvaged || needed))
-        return 0;
-    if (record_check(fd, r, NULL))
-        return 0; /* nobody asks for it, and it is damaged */
-    if (rc == 0 && reconnect(c, s, r, pack, &done, e))
-        return -1;
-    if (done || !s->salvaged)
-        return 0;
-    struct finding f = {.pack = pack, .at = r->at, .size = r->size, .account = r->account};
-    memcpy(f.hash, r->hash, FRAME_HASH);
-    finding_add(&s->orphans, &f);
+    /* Nobody needs it, and it is not known to be deleted. */
+    if (s->salvaged && !needed && dead_since <= 0 && record_check(fd, r, NULL) == 0)
+        note(&s->orphans, r, pack, false);
     return 0;
 }
 

@@ -5,10 +5,15 @@
 
 #include <fcntl.h>
 
+#include <sqlite3.h>
+
 #include "base/fd.h"
 #include "base/test.h"
+#include "db/db.h"
 #include "store/collection.h"
 #include "store/entry.h"
+#include "store/outbox.h"
+#include "store/pack.h"
 #include "store/test_store.h"
 
 enum { ACCOUNTS = 4, EACH = 30, ALL = ACCOUNTS * EACH };
@@ -289,6 +294,178 @@ static void damaged_both(void **state)
     }
 }
 
+/* --- what was deleted stays deleted ----------------------------------------------------------- */
+
+static int expunge_all(struct txn *t, void *arg, struct err *e)
+{
+    (void)arg;
+    return entry_expunge(t, 1, NULL, false, NULL, e) || entry_expunge(t, 2, NULL, false, NULL, e)
+               ? -1
+               : 0;
+}
+
+static void run_sql(const char *file, const char *sql)
+{
+    char path[200];
+    struct err e = {0};
+    struct db *db;
+    snprintf(path, sizeof path, "%s/%s", test_dir, file);
+    if (db_open_sqlite(path, 0, &db, &e) || db_script(db, sql, &e))
+        fail_msg("%s", e.text);
+    db_close(db);
+}
+
+/* The root page of a table or index is overwritten. */
+static void harm_table(const char *file, const char *table)
+{
+    char path[200], sql[200], junk[4096];
+    struct err e = {0};
+    struct db *db;
+    sqlite3 *h;
+    sqlite3_stmt *st;
+    snprintf(path, sizeof path, "%s/%s", test_dir, file);
+    assert_int_equal(db_open_sqlite(path, 0, &db, &e), 0); /* which ends the write-ahead log */
+    assert_int_equal(db_checkpoint(db, true, NULL, &e), 0);
+    db_close(db);
+    snprintf(sql, sizeof sql, "SELECT rootpage FROM sqlite_master WHERE name = '%s'", table);
+    assert_int_equal(sqlite3_open(path, &h), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(h, sql, -1, &st, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    int64_t page = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    sqlite3_close(h);
+    memset(junk, 0xa5, sizeof junk);
+    AUTO_FD fd = open(path, O_RDWR);
+    assert_int_equal(fd_pwrite_all(fd, junk, sizeof junk, (page - 1) * 4096), 0);
+}
+
+static void deleted_mail_stays_deleted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sql, *table;
+    } losses[] = {
+        {NULL, "item"}, /* the log says so */
+        {NULL, "seen"}, /* the rows say so */
+        {"DELETE FROM blob_ref; DELETE FROM item; DELETE FROM message; UPDATE blob SET dead_since "
+         "= 5; DELETE FROM change",
+         "thread_ref"}, /* past retention: dead blobs */
+        {"DELETE FROM blob_ref; DELETE FROM item; DELETE FROM message; DELETE FROM blob; "
+         "DELETE FROM change",
+         "thread_ref"}, /* swept: records that nothing names */
+    };
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+        struct state st;
+        struct err e = {0};
+        unsigned named;
+        build();
+        assert_int_equal(store_open(&(struct store_config){.dir = test_dir}, &e), 0);
+        for (uint64_t a = 1; a <= ACCOUNTS; a++)
+            if (store_write(a, expunge_all, NULL, &e))
+                fail_msg("%s", e.text);
+        store_close();
+        for (size_t k = 0; k < 2; k++) {
+            if (losses[i].sql)
+                run_sql(files_dbs[k], losses[i].sql);
+            harm_table(files_dbs[k], losses[i].table);
+        }
+        repair(&st, &named);
+        if (st.entries)
+            fail_msg("%zu: %u messages are back", i, st.entries);
+        clean();
+    }
+}
+
+/* --- the queue -------------------------------------------------------------------------------- */
+
+static int count_queued(const struct outbox_message *m, void *arg)
+{
+    (void)m;
+    ++*(unsigned *)arg;
+    return 0;
+}
+
+static int queue_one(struct txn *t, void *arg, struct err *e)
+{
+    struct outbox_recipient to[] = {{.address = S("user2@x"), .account = 2},
+                                    {.address = S("far@y")}};
+    struct outbox_message m = {.from = S("me@x"), .recipients = to, .n = 2};
+    uint64_t id;
+    return outbox_add(t, arg, &m, &id, e);
+}
+
+static void queued_mail_without_bytes(void **state)
+{
+    (void)state;
+    static char text[160000];
+    struct state st;
+    struct err e = {0};
+    struct message_ready *m;
+    struct store_check_report r;
+    unsigned named = 0, queued = 0;
+    size_t n = text_of(1000 * 7, text);
+    build();
+    assert_int_equal(store_open(&(struct store_config){.dir = test_dir}, &e), 0);
+    assert_int_equal(message_ready_make(slice_of(text, n), &m, &e), 0);
+    assert_int_equal(store_write(1, queue_one, m, &e), 0);
+    message_ready_unref(m);
+    store_close();
+    char path[200]; /* its record is the last of the pack: the second of its frames goes */
+    struct stat file;
+    snprintf(path, sizeof path, "%s/%s", test_dir, files_packs[1]);
+    assert_int_equal(stat(path, &file), 0);
+    AUTO_FD fd = open(path, O_RDWR);
+    assert_int_equal(fd_pwrite_all(fd, "junk", 4, file.st_size - 20), 0);
+    if (store_check(test_dir, false, count_line, NULL, &named, &r, &e))
+        fail_msg("%s", e.text);
+    assert_true(r.problems > 0 && r.lost > 0);
+    r = repair(&st, &named);
+    assert_int_equal(named, 2); /* both recipients */
+    assert_int_equal(r.lost, 1);
+    assert_int_equal(st.entries, ENTRIES + 1); /* what is left of it, for the one who is here */
+    assert_int_equal(st.unknown, 1);
+    assert_int_equal(store_open(&(struct store_config){.dir = test_dir}, &e), 0);
+    assert_int_equal(outbox_each(count_queued, &queued, &e), 0);
+    assert_int_equal(queued, 0);
+    store_close();
+    clean();
+}
+
+/* A repair that was cut short after it had taken the damaged row away. */
+static void a_damaged_record_without_a_row(void **state)
+{
+    (void)state;
+    struct state st;
+    struct err e = {0};
+    unsigned named;
+    build();
+    AUTO_FD fd = -1;
+    char path[200];
+    snprintf(path, sizeof path, "%s/%s", test_dir, files_packs[0]);
+    fd = open(path, O_RDWR);
+    struct record rec;
+    uint64_t at = PACK_HEAD;
+    do { /* the first with several frames */
+        if (record_read(fd, at, INT64_MAX, &rec, &e))
+            fail_msg("%s", e.text);
+        at = rec.end;
+        record_done(&rec);
+    } while (rec.n < 2);
+    assert_int_equal(fd_pwrite_all(fd, "junk", 4, (int64_t)rec.end - 20), 0);
+    char sql[200];
+    snprintf(sql, sizeof sql,
+             "UPDATE item SET blob = 0 - blob WHERE blob = (SELECT id FROM blob WHERE at = %llu);"
+             "DELETE FROM blob WHERE at = %llu",
+             (unsigned long long)rec.at, (unsigned long long)rec.at);
+    run_sql(files_dbs[0], sql);
+    repair(&st, &named);
+    unsigned marked = 0;
+    for (unsigned i = 0; i < ALL; i++)
+        marked += st.marked[i] > 0; /* its begin is there: it is known which it was */
+    assert_int_equal(marked, 1);
+    clean();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +473,9 @@ int main(void)
         cmocka_unit_test(damaged_packs),
         cmocka_unit_test(damaged_databases),
         cmocka_unit_test(damaged_both),
+        cmocka_unit_test(deleted_mail_stays_deleted),
+        cmocka_unit_test(queued_mail_without_bytes),
+        cmocka_unit_test(a_damaged_record_without_a_row),
     };
     return RUN_TESTS(tests);
 }

@@ -29,7 +29,8 @@ DB_STMT(collection_with_role, "SELECT id FROM collection WHERE account = $1 AND 
                               "id <> $3 LIMIT 1");
 DB_STMT(collection_count, "SELECT COUNT(*) FROM collection WHERE account = $1");
 
-/* What was: parent, role, selectable, uidvalidity, uidnext as numbers, then the name. */
+/* What was: parent, role, selectable, uidvalidity, uidnext, kind as numbers, then
+   the name: past.c reads it. */
 static int log_tree(struct txn *t, enum change_kind kind, uint64_t id, const struct collection *was,
                     struct err *e)
 {
@@ -40,6 +41,7 @@ static int log_tree(struct txn *t, enum change_kind kind, uint64_t id, const str
         varint_add(&old, was->selectable);
         varint_add(&old, was->uidvalidity);
         varint_add(&old, was->uidnext);
+        varint_add(&old, was->kind);
         buf_add(&old, was->name);
     }
     return change_add(t, kind, id, NULL, SNONE, buf_slice(&old), e);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "store/change_log.h"
+#include "store/entry_item.h"
 #include "store/seen.h"
 #include "store/shard.h"
 
@@ -251,7 +252,7 @@ static int find_in_row(struct slice uids, struct slice items, struct slice old, 
     return 0;
 }
 
-static int read_expunged_item(struct txn *t, struct arena *a, struct entry *en, struct err *e)
+int entry_item_read(struct txn *t, struct arena *a, struct entry *en, struct err *e)
 {
     struct db_query *q = db_query(t->db, &stmt_expunged_item);
     db_bind_i64(q, 1, (int64_t)t->account);
@@ -303,7 +304,7 @@ int entry_expunged(struct txn *t, uint64_t collection, uint32_t uid, unsigned wa
     if (!found)
         return err_set(e, ERR_NOTFOUND, "the message is gone for good");
     en.flags &= ~FLAG_OVERFLOW;
-    if ((want & ~(unsigned)ENTRY_KEYWORDS) && read_expunged_item(t, a, &en, e))
+    if ((want & ~(unsigned)ENTRY_KEYWORDS) && entry_item_read(t, a, &en, e))
         return -1;
     *ret = en;
     return 0;

@@ -2,7 +2,7 @@
    with one statement. Three places hold flags: the word of the entry, the overflow table for
    keywords past the 48th, and the seen set of a person who is not the owner. */
 #include "base/arena.h"
-#include "store/change_log.h"
+#include "store/change_old.h"
 #include "store/entry.h"
 #include "store/entry_rows.h"
 #include "store/keyword.h"
@@ -29,6 +29,7 @@ struct storing {
     uint64_t unchanged_since;
     struct uidset *modified;
     struct uidset touched; /* by the overflow table or the seen set */
+    struct old_sets old;   /* what these held before */
 };
 
 static bool not_modified(const struct entry_row *r, void *arg)
@@ -154,6 +155,7 @@ static int store_seen(struct storing *s, uint64_t person, const struct entry_row
     if (uidset_empty(&change))
         return 0;
     uidset_add_set(&s->touched, &change);
+    old_sets_add(&s->old, put ? OLD_UNSEEN : OLD_SEEN, person, &change);
     return seen_write(s->t, s->collection, person, &seen, e);
 }
 
@@ -179,6 +181,7 @@ static int write_rows(struct storing *s, const struct entry_rows *rows, struct e
                     (int64_t)s->set, (int64_t)s->t->row.modseq);
     if (rc == 0) {
         entry_rows_uids(rows, &uids);
+        old_sets_pack(&s->old, &uids, &old.b);
         rc = change_add(s->t, CHANGE_FLAGS, s->collection, &uids, buf_slice(&items.b),
                         buf_slice(&old.b), e);
     }
@@ -206,13 +209,17 @@ int entry_store_flags(struct txn *t, uint64_t collection, uint64_t person,
     if (entry_rows_read(t, collection, uids, 0, SIZE_MAX, &rows, e))
         return -1;
     entry_rows_filter(&rows, not_modified, &s);
-    int rc = store_overflow(&s, &rows, e) || store_seen(&s, person, &rows, e) ? -1 : 0;
+    int rc = old_keywords_read(t, collection, &rows, &s.old, e) || store_overflow(&s, &rows, e) ||
+                     store_seen(&s, person, &rows, e)
+                 ? -1
+                 : 0;
     if (rc == 0) {
         entry_rows_filter(&rows, changes, &s);
         if (rows.n)
             rc = write_rows(&s, &rows, e);
     }
     uidset_done(&s.touched);
+    old_sets_done(&s.old);
     if (rc == 0 && changed)
         entry_rows_uids(&rows, changed);
     return rc;

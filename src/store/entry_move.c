@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/setting.h"
-#include "store/change_log.h"
+#include "store/change_old.h"
 #include "store/entry.h"
 #include "store/entry_rows.h"
 
@@ -78,6 +78,7 @@ static int drop_rows(struct txn *t, uint64_t collection, const struct entry_rows
     struct collection_delta d = {0};
     struct item_packer items = {.b = {.max = SIZE_MAX / 2}};
     struct flags_packer old = {.b = {.max = SIZE_MAX / 2}};
+    OLD_SETS_SCOPE sets = {0};
     UIDSET_SCOPE uids = {0};
     for (size_t i = 0; i < rows->n; i++) {
         delta_add(&d, rows->r[i].flags, rows->r[i].size, -1);
@@ -85,7 +86,11 @@ static int drop_rows(struct txn *t, uint64_t collection, const struct entry_rows
         flags_add(&old, rows->r[i].flags);
     }
     flags_end(&old);
-    int rc = collection_bump(t, collection, &d, NULL, e);
+    int rc = old_keywords_read(t, collection, rows, &sets, e) ||
+                     old_seen_read(t, collection, &sets, e) ||
+                     collection_bump(t, collection, &d, NULL, e)
+                 ? -1
+                 : 0;
     struct entry_run run;
     for (size_t at = 0; rc == 0 && entry_run_next(rows, &at, &run);) {
         rc = db_run(t->db, &stmt_entry_drop_run, e, "iiii", (int64_t)t->account,
@@ -96,6 +101,7 @@ static int drop_rows(struct txn *t, uint64_t collection, const struct entry_rows
     }
     if (rc == 0) {
         entry_rows_uids(rows, &uids);
+        old_sets_pack(&sets, &uids, &old.b);
         rc = change_add(t, CHANGE_EXPUNGED, collection, &uids, buf_slice(&items.b),
                         buf_slice(&old.b), e);
     }

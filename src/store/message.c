@@ -46,7 +46,7 @@ static int item_add(struct txn *t, struct message_ready *m, const struct message
     struct blob_ref blob;
     uint64_t thread;
     int64_t row = 0;
-    if (blob_commit(t, m->staged, &blob, e) ||
+    if (blob_commit(t, m->staged, how->collection, &blob, e) ||
         blob_own(t, blob.id, BLOB_OF_ITEM, t->account, item, e) ||
         thread_join(t, &m->thread, item, &thread, e))
         return -1;

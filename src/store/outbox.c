@@ -73,7 +73,7 @@ int outbox_add(struct txn *t, struct message_ready *m, const struct outbox_messa
                             (msg->body_8bit ? BODY_8BIT : 0) |
                             (msg->body_binary ? BODY_BINARY : 0) | (msg->smtputf8 ? SMTPUTF8 : 0);
     BUG_IF(!t->write || !msg->n);
-    if (reserve_refuses(e) || blob_commit(t, m->staged, &blob, e))
+    if (reserve_refuses(e) || blob_commit(t, m->staged, 0, &blob, e))
         return -1;
     if (db_get_i64(t->db, &stmt_outbox_put, &id, e, "itttiiibi", (int64_t)t->account,
                    text(msg->from), text(msg->envid), text(msg->trace), flags, msg->queued_at,
