@@ -15,6 +15,7 @@
 #include "store/checking.h"
 #include "store/schema.h"
 #include "store/shard.h"
+#include "store/tail.h"
 
 void check_say(struct checking *c, const char *fmt, ...)
 {
@@ -160,6 +161,11 @@ static int check_shard(struct checking *c, struct checked_shard *s, unsigned sha
     int rc = check_database(c, s, shards, e);
     if (rc)
         return rc < 0 ? -1 : 0;
+    if (tail_recover(s->db, s->packs.dir, s->id, e)) { /* as a start does */
+        db_close(s->db);
+        s->db = NULL;
+        return -1;
+    }
     /* What the rules bring back of a salvaged database decides which records are needed. */
     rc = (s->salvaged && salvaged_rows(c, s, e)) || check_packs(c, s, e) || check_queue(c, s, e) ||
                  check_rules(c, s, e) || count_rows(c, s, e)

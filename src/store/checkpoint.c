@@ -9,6 +9,7 @@
 #include "base/metric.h"
 #include "base/setting.h"
 #include "store/shard.h"
+#include "store/tail.h"
 
 SETTING(store, checkpoint_interval, TIME, 1 * SEC, 10 * MSEC, 1 * HOUR,
         "Pause between two checkpoints of a shard that is written to.");
@@ -52,7 +53,7 @@ static void *checkpointer_main(void *arg)
         seen = atomic_load(&s->commits);
         if (!db && db_open_sqlite(s->db_path, DB_NO_CHECKPOINT, &db, NULL))
             continue;
-        int rc = db_checkpoint(db, false, &left, NULL);
+        int rc = tail_settle(s, db, NULL) || db_checkpoint(db, false, &left, NULL) ? -1 : 0;
         if (rc == 0 && left > setting_get(&set_store_wal_max) / WAL_FRAME)
             rc = db_checkpoint(db, true, NULL, NULL);
         metric_inc(&metric_store_checkpoints_total);

@@ -12,6 +12,7 @@
 #include "store/test_store.h"
 
 SETTING_DECLARE(store, pack_max);
+SETTING_DECLARE(store, tail_max);
 
 enum { ACCOUNT = 4, BIG = 40000 };
 
@@ -216,6 +217,7 @@ static void a_failed_sync_is_never_tried_again(void **state)
     struct test_adding a = {.how = {.collection = 1}};
     assert_int_equal(message_ready_make(slice_of(b, BIG), &a.m, &e), 0);
     uint64_t pack = get(3).blob.pack;
+    assert_int_equal(setting_parse(&set_store_tail_max, S("0"), &e), 0);
     writer_sync = failing_sync;
     for (int i = 0; i < 3; i++) { /* at the record, then at the head of the new pack */
         syncs_until_failure = i % 2;
@@ -223,6 +225,7 @@ static void a_failed_sync_is_never_tried_again(void **state)
         assert_int_equal(e.code, ERR_IO);
     }
     writer_sync = fdatasync;
+    assert_int_equal(setting_parse(&set_store_tail_max, S("256K"), &e), 0);
     assert_int_equal(store_write(ACCOUNT, test_add_job, &a, &e), 0);
     assert_int_equal(a.uid, 4);
     assert_true(get(4).blob.pack > pack);

@@ -40,6 +40,20 @@ struct pack_writer {
     uint64_t next;      /* where the next pending record goes */
     struct pending *pending;
     size_t n, cap;
+    int64_t tails; /* ids of rows of pack_tail given so far */
+    /* of the running batch */
+    int64_t tail;    /* its row of pack_tail; 0: none */
+    int64_t dropped; /* rows up to here go with it */
+    bool synced;     /* the file */
+};
+
+/* How far the rows of table pack_tail are: tail.h. Under the shard's lock. */
+struct tails {
+    int64_t last;      /* the last that is committed */
+    int64_t settled;   /* up to here the packs are synced */
+    uint64_t pack;     /* that the last belongs to */
+    bool anew;         /* a sync or a write failed: the rows are written again */
+    unsigned failures; /* of batches */
 };
 
 struct shard {
@@ -56,6 +70,7 @@ struct shard {
     struct job *head, **tail;
     bool stop, stop_checkpointer;
     _Atomic uint64_t commits;
+    struct tails tails;
 
     pthread_mutex_t readers_lock;
     struct reader *idle;

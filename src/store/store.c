@@ -18,6 +18,7 @@
 #include "store/maintain.h"
 #include "store/schema.h"
 #include "store/shard.h"
+#include "store/tail.h"
 #include "store/view_cache.h"
 
 enum { SHARDS_MAX = 64 };
@@ -272,7 +273,8 @@ static int shard_open(struct shard *s, struct err *e)
 {
     if (store.read_only)
         return 0;
-    return dir_make(s->packs.dir, 0700, e) || shard_open_db(s, e) || forget_half_done(s, e) ||
+    return dir_make(s->packs.dir, 0700, e) || shard_open_db(s, e) ||
+                   tail_recover(s->db, s->packs.dir, s->id, e) || forget_half_done(s, e) ||
                    take_open_pack(s, e) || blobs_lie_below(s, e) || writer_start(s, e) ||
                    checkpointer_start(s, e)
                ? -1
@@ -290,6 +292,7 @@ static void shard_close(struct shard *s)
         free(r);
     }
     if (s->db) {
+        tail_recover(s->db, s->packs.dir, s->id, NULL); /* else the next start does it */
         db_checkpoint(s->db, true, NULL, NULL);
         db_close(s->db);
     }

@@ -1,7 +1,8 @@
 /* writer.c - the one thread that writes a shard. It takes every job that waits, runs each in a
    savepoint of one transaction, appends the new records to the open pack, syncs the pack, commits,
-   and then tells the jobs. So the number of syncs does not grow with the number of messages, and a
-   reply never comes before its bytes are on the disk.
+   and then tells the jobs; a small batch does without the first of the two syncs (tail.h). So the
+   number of syncs does not grow with the number of messages, and a reply never comes before its
+   bytes are on the disk.
 
    After a failed write, sync or commit nothing is tried again on the same descriptor: the batch
    gets a temporary error, the pack is sealed at what was committed, the database is opened anew,
@@ -23,12 +24,18 @@
 #include "store/outbox.h"
 #include "store/schema.h"
 #include "store/shard.h"
+#include "store/tail.h"
 
 SETTING(store, pack_max, SIZE, 512 * MiB, 1 * MiB, 64 * GiB,
         "A pack file that is larger is closed and a new one begins.");
 SETTING(store, batch_max, INT, 256, 1, 10000,
         "Most jobs that one commit of a shard carries. More wait for the next.");
 
+SETTING(store, tail_max, SIZE, 256 * KiB, 0, 16 * MiB,
+        "A commit with fewer bytes of messages puts them into the database's write-ahead log as "
+        "well and does not wait for the pack file.");
+
+METRIC_COUNTER(store_tails_total, "Commits that did not wait for a pack file");
 METRIC_COUNTER(store_commits_total, "Commits of the shards' writers");
 METRIC_COUNTER(store_jobs_total, "Write jobs in those commits");
 METRIC_COUNTER(store_batch_failures_total, "Commits that failed");
@@ -36,7 +43,8 @@ METRIC_COUNTER(store_written_bytes_total, "Bytes appended to pack files");
 METRIC_HISTOGRAM(store_commit_seconds, "Time from the begin of a batch to its commit");
 METRIC_HISTOGRAM(store_queue_seconds, "Time that write jobs waited for the writer");
 
-DB_STMT(pack_last, "SELECT COALESCE(MAX(id), 0) FROM pack");
+DB_STMT(pack_last, "SELECT COALESCE(MAX(n.id), 0) FROM (SELECT MAX(id) AS id FROM pack UNION ALL "
+                   "SELECT MAX(pack) FROM pack_tail) n");
 DB_STMT(pack_seal_all, "UPDATE pack SET state = 1 WHERE state = 0");
 DB_STMT(pack_begin, "INSERT INTO pack (id, state, committed, dead, created_at) "
                     "VALUES ($1, 0, $2, 0, $3)");
@@ -135,6 +143,34 @@ static int write_vector(int fd, struct iovec *v, size_t n, uint64_t at)
     return 0;
 }
 
+/* The same bytes for the log, so that the pack can be synced later. */
+static int pending_tail(struct shard *s, const struct iovec *v, size_t n, struct err *e)
+{
+    struct pack_writer *p = &s->pack;
+    BUF_SCOPE bytes = {.max = SIZE_MAX / 2};
+    buf_reserve(&bytes, (size_t)(p->next - p->committed));
+    for (size_t i = 0; i < n; i++)
+        buf_add(&bytes, slice_of(v[i].iov_base, v[i].iov_len));
+    p->tail = ++p->tails;
+    return tail_put(s->db, p->tail, p->id, p->committed, buf_slice(&bytes), e);
+}
+
+static int pending_sync(struct shard *s, struct err *e)
+{
+    struct pack_writer *p = &s->pack;
+    if (writer_sync(p->fd))
+        return err_errno(e, ERR_IO, "syncing pack %llu", (unsigned long long)p->id);
+    p->synced = true;
+    return 0;
+}
+
+/* A pack that is full is synced, and with it all that stands before. */
+static bool fits_tail(const struct pack_writer *p)
+{
+    return p->next - p->committed < (uint64_t)setting_get(&set_store_tail_max) &&
+           p->next < (uint64_t)setting_get(&set_store_pack_max);
+}
+
 static int pending_write(struct shard *s, struct err *e)
 {
     struct pack_writer *p = &s->pack;
@@ -146,6 +182,7 @@ static int pending_write(struct shard *s, struct err *e)
         record_head(&p->pending[i].staged->frames, &p->pending[i].origin, &heads);
     struct iovec *v = calloc(p->n * 2, sizeof *v);
     BUG_IF(!v);
+    bool tail = fits_tail(p);
     size_t at = 0, k = 0;
     for (size_t i = 0; i < p->n; i++) {
         const struct frames *f = &p->pending[i].staged->frames;
@@ -155,12 +192,12 @@ static int pending_write(struct shard *s, struct err *e)
             v[k++] = (struct iovec){f->bytes.p, f->bytes.n};
         at += n;
     }
-    int rc = write_vector(p->fd, v, k, p->committed);
+    int rc = tail ? pending_tail(s, v, k, e) : 0;
+    if (rc == 0 && write_vector(p->fd, v, k, p->committed))
+        rc = err_errno(e, ERR_IO, "writing pack %llu", (unsigned long long)p->id);
     free(v);
-    if (rc)
-        return err_errno(e, ERR_IO, "writing pack %llu", (unsigned long long)p->id);
-    if (writer_sync(p->fd))
-        return err_errno(e, ERR_IO, "syncing pack %llu", (unsigned long long)p->id);
+    if (rc || (!tail && pending_sync(s, e)))
+        return -1;
     return db_run(s->db, &stmt_pack_grow, e, "ii", (int64_t)p->id, (int64_t)p->next);
 }
 
@@ -195,9 +232,23 @@ static int run_one(struct shard *s, struct batch_item *b, struct err *e)
     return db_savepoint_rollback(s->db, e);
 }
 
+/* Rows of pack_tail that are no longer needed go with the batch. */
+static int drop_settled(struct shard *s, struct err *e)
+{
+    pthread_mutex_lock(&s->lock);
+    int64_t settled = s->tails.settled;
+    pthread_mutex_unlock(&s->lock);
+    if (settled <= s->pack.dropped)
+        return 0;
+    s->pack.dropped = settled;
+    return tail_drop(s->db, settled, e);
+}
+
 static int run_all(struct shard *s, struct batch_item *b, size_t n, struct err *e)
 {
-    if (db_begin(s->db, DB_WRITE, e))
+    s->pack.tail = 0;
+    s->pack.synced = false;
+    if (db_begin(s->db, DB_WRITE, e) || drop_settled(s, e))
         return -1;
     for (size_t i = 0; i < n; i++)
         if (run_one(s, &b[i], e))
@@ -229,7 +280,14 @@ static void committed(struct shard *s, struct batch_item *b, size_t n)
             outbox_added(s->id);
     }
     atomic_fetch_add(&s->commits, 1);
+    if (p->tail)
+        metric_inc(&metric_store_tails_total);
     pthread_mutex_lock(&s->lock);
+    if (p->tail) {
+        s->tails.last = p->tail;
+        s->tails.pack = p->id;
+    } else if (p->synced && !s->tails.anew)
+        s->tails.settled = s->tails.last;
     pthread_cond_signal(&s->wake_checkpointer);
     pthread_mutex_unlock(&s->lock);
 }
@@ -237,6 +295,11 @@ static void committed(struct shard *s, struct batch_item *b, size_t n)
 static void failed(struct shard *s, struct batch_item *b, size_t n, const struct err *why)
 {
     metric_inc(&metric_store_batch_failures_total);
+    pthread_mutex_lock(&s->lock);
+    s->tails.anew = s->tails.last > s->tails.settled; /* the descriptor is not asked again */
+    s->tails.failures++;
+    pthread_mutex_unlock(&s->lock);
+    s->pack.dropped = 0;
     pending_cut(&s->pack, 0);
     pack_close(&s->pack);
     if (s->db) {
