@@ -181,7 +181,7 @@ class Imap(Wire):
                 continue
             values = parse(r.text[m.end() - 1:], r.literals)[0]
             row = {values[i].upper(): values[i + 1] for i in range(0, len(values), 2)}
-            out[int(row[b"UID"])] = row
+            out.setdefault(int(row[b"UID"]), {}).update(row)  # an unsolicited one may follow
         return out
 
 

@@ -24,6 +24,7 @@ import serving
 
 OPEN, WRITE, SYNC, RENAME, TRUNCATE, ACCEPT, MEMORY, READ, UNLINK, MKDIR, MMAP = (1 << n for n in range(11))
 DISK = OPEN | WRITE | SYNC | RENAME | TRUNCATE | READ | UNLINK | MKDIR | MMAP
+WRITES = WRITE | SYNC | RENAME | TRUNCATE | UNLINK | MKDIR
 KILL, CUT, SHORT = 10000, 10001, 10002
 FOREVER = -1
 
@@ -395,3 +396,5 @@ class Machine(serving.Serving):
         self.faults.clear()
         self.faults.page.cut = 0
         self.kill()
+        if os.environ.get("CARBONADO_FAULTS_LOG"):
+            shutil.copy(self.state / "serve.log", os.environ["CARBONADO_FAULTS_LOG"])
