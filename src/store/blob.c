@@ -229,7 +229,9 @@ int blob_open(const struct blob_ref *ref, struct blob **ret, struct err *e)
     int rc = open_at(b, ref, &why);
     if (rc && why.code == ERR_NOTFOUND) {
         struct blob_ref now = *ref;
-        rc = find_again(b, &now, &why) || open_at(b, &now, &why) ? -1 : 0;
+        rc = find_again(b, &now, &why);
+        if (rc == 0 && (rc = open_at(b, &now, &why)) && why.code == ERR_NOTFOUND)
+            why.code = ERR_CORRUPT; /* a file of the store is missing, not a message */
     }
     if (rc) {
         free(b);

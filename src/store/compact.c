@@ -25,6 +25,7 @@ DB_STMT(compact_move, "UPDATE blob SET pack = $2, at = $3 WHERE id = $1 AND pack
 DB_STMT(compact_done, "UPDATE pack SET state = 1, committed = $2, dead = $3 WHERE id = $1");
 DB_STMT(compact_retire, "UPDATE pack SET state = 3 WHERE id = $1");
 DB_STMT(compact_forget, "DELETE FROM pack WHERE id = $1");
+DB_STMT(compact_filling, "SELECT id FROM pack WHERE state = 2 AND id > $1 ORDER BY id LIMIT 1");
 DB_STMT(compact_retired, "SELECT id FROM pack WHERE state = 3 AND id > $1 ORDER BY id LIMIT 1");
 
 struct moved {
@@ -69,7 +70,9 @@ static int finish_job(struct txn *t, void *arg, struct err *e)
     }
     if (c->n && db_run(t->db, &stmt_compact_done, e, "iii", c->to, (int64_t)c->to_end, dead))
         return -1;
-    if (!c->n && db_run(t->db, &stmt_compact_forget, e, "i", c->to))
+    /* Nothing was alive: the new one is not needed. Its row stays until its file is gone, else the
+       writer could begin a pack of that number. */
+    if (!c->n && db_run(t->db, &stmt_compact_retire, e, "i", c->to))
         return -1;
     return db_run(t->db, &stmt_compact_retire, e, "i", c->from);
 }
@@ -135,10 +138,17 @@ static int copy_living(struct compaction *c, struct err *e)
     return dir_sync(c->shard->packs.dir, e);
 }
 
+static int retire_job(struct txn *t, void *arg, struct err *e)
+{
+    return db_run(t->db, &stmt_compact_retire, e, "i", *(int64_t *)arg);
+}
+
+/* A commit that failed may be found in the log after a crash, and then the new pack is the true
+   one. So its file stays until another commit has come behind; when that fails too, for the next
+   round. */
 static void give_up(struct compaction *c)
 {
-    if (packs_retire(&c->shard->packs, (uint64_t)c->to))
-        shard_write(c->shard, forget_job, &c->to, NULL);
+    shard_write(c->shard, retire_job, &c->to, NULL);
 }
 
 static int compact_pack(struct shard *s, int64_t id, uint64_t committed, struct err *e)
@@ -163,8 +173,6 @@ static int compact_pack(struct shard *s, int64_t id, uint64_t committed, struct 
         give_up(&c);
         return -1;
     }
-    if (!c.n) /* nothing was alive: the new one is not needed */
-        packs_retire(&s->packs, (uint64_t)c.to);
     metric_inc(&metric_store_compacted_packs_total);
     return 0;
 }
@@ -191,6 +199,17 @@ static int next_pack(struct shard *s, struct db_stmt *stmt, int64_t after, int64
     return rc;
 }
 
+/* What rounds before could not bring to an end; there is one round at a time. */
+static int retire_given_up(struct shard *s, struct err *e)
+{
+    int64_t id = 0;
+    int rc;
+    while ((rc = next_pack(s, &stmt_compact_filling, id, -1, &id, NULL, e)) > 0)
+        if (shard_write(s, retire_job, &id, e))
+            return -1;
+    return rc;
+}
+
 static int unlink_retired(struct shard *s, struct err *e)
 {
     int64_t id = 0;
@@ -206,6 +225,8 @@ int compact_shard(struct shard *s, unsigned share, unsigned *ret_packs, struct e
     int64_t id = 0, committed = 0;
     unsigned n = 0;
     int rc;
+    if (retire_given_up(s, e))
+        return -1;
     while ((rc = next_pack(s, &stmt_compact_choose, id, share, &id, &committed, e)) > 0) {
         struct err why = {0};
         if (compact_pack(s, id, (uint64_t)committed, &why) == 0)

@@ -69,11 +69,15 @@ int pack_create(const char *dir, uint64_t shard, uint64_t pack, int *ret_fd, str
 {
     char path[4096];
     pack_path(path, sizeof path, dir, pack);
-    AUTO_FD fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    /* There may be one of a commit that failed and that a crash would bring back: it is at no time
+       without its head. */
+    AUTO_FD fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_errno(e, ERR_IO, "%s", path);
     if (head_write(fd, path, shard, pack, e))
         return -1;
+    if (ftruncate(fd, PACK_HEAD))
+        return err_errno(e, ERR_IO, "%s", path);
     *ret_fd = TAKE_FD(fd);
     return 0;
 }
@@ -203,9 +207,10 @@ int record_read(int fd, uint64_t at, uint64_t end, struct record *ret, struct er
     if (RECORD_HEAD + table_n > (size_t)n) {
         big = malloc(table_n);
         BUG_IF(!big);
-        if (fd_pread_full(fd, big, table_n, (int64_t)at + RECORD_HEAD) != (ptrdiff_t)table_n) {
+        n = fd_pread_full(fd, big, table_n, (int64_t)at + RECORD_HEAD);
+        if (n != (ptrdiff_t)table_n) {
             free(big);
-            return damaged(e, at);
+            return n < 0 ? err_errno(e, ERR_IO, "reading a pack") : damaged(e, at);
         }
         table = big;
     }
