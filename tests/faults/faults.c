@@ -153,6 +153,8 @@ static bool rule_fires(struct faults_rule *r, unsigned op, const char *path, siz
 {
     if (!(r->ops & op) || !r->action)
         return false;
+    if (r->behind && !page->rules[r->behind - 1].fired)
+        return false;
     if (r->match[0] && !(path && strstr(path, r->match)))
         return false;
     if (op == OP_MEMORY && size < r->min)
@@ -176,6 +178,8 @@ static int fault(unsigned op, const char *path, size_t size)
     for (int i = 0; i < FAULTS_RULES; i++) {
         struct faults_rule *r = &page->rules[i];
         if (!rule_fires(r, op, path, size))
+            continue;
+        if (r->action == ACT_PASS)
             continue;
         if (r->action == ACT_KILL) {
             kill(getpid(), SIGKILL);

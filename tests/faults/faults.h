@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-enum { FAULTS_MAGIC = 0x53544c46, FAULTS_LAYOUT = 1, FAULTS_RULES = 8, FAULTS_MATCH = 96 };
+enum { FAULTS_MAGIC = 0x53544c46, FAULTS_LAYOUT = 2, FAULTS_RULES = 8, FAULTS_MATCH = 96 };
 
 /* What a rule is about; a mask. */
 enum faults_op {
@@ -28,6 +28,7 @@ enum {
     ACT_KILL = 10000, /* SIGKILL before the call: this process, or with `all` its parent too */
     ACT_CUT,          /* the power goes before the call: nothing is recorded, nothing returns */
     ACT_SHORT,        /* write: half of it */
+    ACT_PASS,         /* nothing, but the rule has fired */
 };
 
 struct faults_rule {
@@ -39,6 +40,8 @@ struct faults_rule {
     uint32_t min;         /* OP_MEMORY: smaller requests never fail */
     uint64_t seed;        /* of the probability; changes */
     int64_t fired;
+    uint32_t behind; /* only when the rule of this number, from 1, has fired */
+    uint32_t spare;
     char match[FAULTS_MATCH]; /* a part of the path; empty: any */
 };
 

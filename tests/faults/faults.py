@@ -25,14 +25,15 @@ import serving
 OPEN, WRITE, SYNC, RENAME, TRUNCATE, ACCEPT, MEMORY, READ, UNLINK, MKDIR, MMAP = (1 << n for n in range(11))
 DISK = OPEN | WRITE | SYNC | RENAME | TRUNCATE | READ | UNLINK | MKDIR | MMAP
 WRITES = WRITE | SYNC | RENAME | TRUNCATE | UNLINK | MKDIR
-KILL, CUT, SHORT = 10000, 10001, 10002
+KILL, CUT, SHORT, PASS = 10000, 10001, 10002, 10003
 FOREVER = -1
 
 
 class Rule(ctypes.Structure):
     _fields_ = [("ops", ctypes.c_uint32), ("action", ctypes.c_int32), ("after", ctypes.c_int64),
                 ("times", ctypes.c_int64), ("per_million", ctypes.c_uint32), ("min", ctypes.c_uint32),
-                ("seed", ctypes.c_uint64), ("fired", ctypes.c_int64), ("match", ctypes.c_char * 96)]
+                ("seed", ctypes.c_uint64), ("fired", ctypes.c_int64),
+                ("behind", ctypes.c_uint32), ("spare", ctypes.c_uint32), ("match", ctypes.c_char * 96)]
 
 
 class Page(ctypes.Structure):
@@ -49,15 +50,23 @@ class Faults:
             f.truncate(max(mmap.PAGESIZE, ctypes.sizeof(Page)))
             self.map = mmap.mmap(f.fileno(), 0)
         self.page = Page.from_buffer(self.map)
-        self.page.magic, self.page.layout = 0x53544c46, 1
+        self.page.magic, self.page.layout = 0x53544c46, 2
 
-    def fail(self, ops, action=errno.EIO, after=0, times=1, match="", chance=0.0, seed=1, least=0, slot=0):
-        """From the call after `after` matching ones on, `times` calls fail (each with `chance`)."""
+    def fail(self, ops, action=errno.EIO, after=0, times=1, match="", chance=0.0, seed=1, least=0, slot=0,
+             behind=None):
+        """From the call after `after` matching ones on, `times` calls fail (each with `chance`), but not
+        before the rule in the slot `behind` has fired."""
         rule = self.page.rules[slot]
         rule.action = 0
         rule.ops, rule.after, rule.times, rule.min, rule.seed = ops, after, times, least, seed
+        rule.behind = 0 if behind is None else behind + 1
         rule.per_million, rule.fired, rule.match = int(chance * 1_000_000), 0, match.encode()
         rule.action = action
+
+    def low(self):
+        """A disk that is nearly full: the store tidies up at once, and nothing fails yet."""
+        self.page.room = 1 << 30
+        self.page.full = errno.ENOSPC
 
     def fired(self):
         return sum(rule.fired for rule in self.page.rules)
