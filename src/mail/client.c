@@ -185,6 +185,15 @@ static int log_in(struct client *c, struct err *e)
     return c->logged_in ? 0 : err_set(e, ERR_BUSY, "4.7.0 The smarthost refuses our AUTH");
 }
 
+/* The host behind the status code that the text begins with, or a general one. */
+static int with_host(const struct client *c, const struct err *why, struct err *e)
+{
+    struct slice rest = slice_str(why->text), status = slice_cut(&rest, ' ');
+    bool coded = status.n >= 5 && status.n < 12 && status.p[0] == '4' && status.p[1] == '.';
+    return err_set(e, ERR_BUSY, "%.*s %s: %.150s", SARG(coded ? status : S("4.4.2")), c->hop->text,
+                   coded ? rest.p : why->text);
+}
+
 static int open_session(struct client *c, bool tls, struct err *e)
 {
     struct err why = {0};
@@ -197,8 +206,7 @@ static int open_session(struct client *c, bool tls, struct err *e)
         return err_set(e, ERR_BUSY, "4.3.2 %s: %.*s", c->hop->text,
                        SARG(slice_sub(client_one_line(c), 0, 120)));
     if (say_ehlo(c, &why) || maybe_tls(c, tls, &why) || log_in(c, &why))
-        return err_set(e, ERR_BUSY, "%s%s: %.150s", ascii_digit(why.text[0]) ? "" : "4.4.2 ",
-                       c->hop->text, why.text);
+        return with_host(c, &why, e);
     return 0;
 }
 
