@@ -8,10 +8,12 @@ static void print(const json_t *s)
     printf("running      carbonado %s, process %lld\n"
            "up           %lldd %02lld:%02lld:%02lld\n"
            "connections  %lld\n"
-           "loops        %lld\n",
+           "loops        %lld\n"
+           "sandbox      %s\n",
            json_text(s, "version"), (long long)json_number(s, "pid"), seconds / 86400,
            seconds / 3600 % 24, seconds / 60 % 60, seconds % 60,
-           (long long)json_number(s, "connections"), (long long)json_number(s, "loops"));
+           (long long)json_number(s, "connections"), (long long)json_number(s, "loops"),
+           json_text(s, "sandbox"));
 }
 
 static int run(struct cli *c)

@@ -36,6 +36,8 @@ int dns_ptr(struct slice address, struct arena *a, struct slice *ret_name, struc
 /* Strings of one record joined. */
 int dns_txt(struct slice name, struct arena *a, struct slice **ret, size_t *ret_n, struct err *e);
 
+/* Reads the system's settings now (/etc/resolv.conf); else the first question does. */
+void resolver_prepare(void);
 /* Every question to servers, now and later, ends with ERR_BUSY: the server stops. */
 void dns_interrupt(bool on);
 void resolver_done(void); /* frees the shared context; nothing may be asking */

@@ -78,6 +78,13 @@ static struct ub_ctx *shared_context(struct err *e)
     return resolver.context;
 }
 
+void resolver_prepare(void)
+{
+    pthread_mutex_lock(&resolver.lock);
+    shared_context(NULL); /* without servers the first question says so */
+    pthread_mutex_unlock(&resolver.lock);
+}
+
 /* From ub_process: the lock is held by who called that. */
 static void on_answer(void *arg, int code, struct ub_result *result)
 {

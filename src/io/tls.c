@@ -20,6 +20,7 @@
 SETTING_STR(io, tls_ca_file, "", NULL,
             "Certificates (PEM) trusted in outgoing connections that are verified. Empty: the "
             "system's.");
+SETTING_AT_START(io, tls_ca_file); /* the sandbox opens it */
 
 static const char ciphers_1_2[] =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"

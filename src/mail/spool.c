@@ -13,6 +13,7 @@
 
 SETTING_STR(mail, spool_dir, "/var/tmp", NULL,
             "Directory for the temporary files of messages over 64 KB while they arrive.");
+SETTING_AT_START(mail, spool_dir); /* the sandbox opens it */
 
 void spool_init(struct spool *s)
 {

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 
@@ -267,16 +268,43 @@ void config_done(struct config *c)
     *c = (struct config){0};
 }
 
+static int finish(struct config *c, const struct config_source *from, bool starting,
+                  config_report_fn *report, void *arg, struct err *e)
+{
+    for (size_t i = 0; i < from->set_count; i++)
+        config_assign(c, slice_str(from->sets[i]));
+    return config_apply(c, starting, report, arg, e);
+}
+
 int config_load(const struct config_source *from, bool starting, config_report_fn *report,
                 void *arg, struct buf *problems, struct err *e)
 {
     CONFIG_SCOPE c = {0};
     if (from->path && config_read(&c, from->path, e))
         return -1;
-    for (size_t i = 0; i < from->set_count; i++)
-        config_assign(&c, slice_str(from->sets[i]));
-    int r = config_apply(&c, starting, report, arg, e);
+    int r = finish(&c, from, starting, report, arg, e);
     if (problems)
         buf_add(problems, buf_slice(&c.problems));
     return r;
+}
+
+int config_reload(const struct config_source *from, int fd, config_report_fn *report, void *arg,
+                  struct err *e)
+{
+    CONFIG_SCOPE c = {0};
+    BUF_SCOPE text = {.max = FILE_MAX};
+    struct stat st = {0};
+    if (fd >= 0 && fstat(fd, &st))
+        return err_errno(e, ERR_IO, "%s", from->path);
+    if (st.st_size > FILE_MAX)
+        return err_set(e, ERR_LIMIT, "%s is too large", from->path);
+    char *space = buf_space(&text, (size_t)st.st_size + 1);
+    BUG_IF(!space);
+    ptrdiff_t n = fd < 0 ? 0 : fd_pread_full(fd, space, (size_t)st.st_size, 0);
+    if (n < 0)
+        return err_errno(e, ERR_IO, "%s", from->path);
+    text.n += (size_t)n;
+    if (fd >= 0)
+        config_parse(&c, from->path, buf_slice(&text));
+    return finish(&c, from, false, report, arg, e);
 }

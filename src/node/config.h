@@ -57,3 +57,7 @@ struct config_source {
    line; ERR_NOTFOUND or ERR_IO when the file cannot be read. */
 int config_load(const struct config_source *from, bool starting, config_report_fn *report,
                 void *arg, struct buf *problems, struct err *e);
+/* The same for a running process: from a descriptor of the file that may be read again from its
+   start (-1 where there is no file), and never at_start rows. */
+int config_reload(const struct config_source *from, int fd, config_report_fn *report, void *arg,
+                  struct err *e);

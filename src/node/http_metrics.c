@@ -4,6 +4,8 @@
 #include "node/http_metrics.h"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,13 +36,25 @@ struct request {
 };
 
 /* --- what it says about the process ------------------------------------------------------- */
+static int statm_fd = -1;
+static DIR *descriptors;
+static pthread_mutex_t descriptors_lock = PTHREAD_MUTEX_INITIALIZER;
+
+int process_facts_open(struct err *e)
+{
+    statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    descriptors = opendir("/proc/self/fd");
+    if (statm_fd < 0 || !descriptors)
+        return err_errno(e, ERR_IO, "/proc/self");
+    return 0;
+}
+
 static int64_t resident_bytes(void)
 {
-    BUF_SCOPE b = {.max = 4096};
+    char text[256];
     uint64_t pages = 0;
-    if (file_read("/proc/self/statm", &b, NULL))
-        return 0;
-    struct slice rest = buf_slice(&b);
+    ssize_t n = pread(statm_fd, text, sizeof(text), 0);
+    struct slice rest = slice_of(text, n > 0 ? (size_t)n : 0);
     slice_cut(&rest, ' ');
     slice_u64(slice_cut(&rest, ' '), &pages);
     return (int64_t)pages * sysconf(_SC_PAGESIZE);
@@ -57,12 +71,12 @@ static int64_t cpu_ms(void)
 static int64_t open_descriptors(void)
 {
     int64_t n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    while (d && readdir(d))
+    pthread_mutex_lock(&descriptors_lock);
+    rewinddir(descriptors);
+    while (readdir(descriptors))
         n++;
-    if (d)
-        closedir(d);
-    return n > 3 ? n - 3 : 0;
+    pthread_mutex_unlock(&descriptors_lock);
+    return n > 2 ? n - 2 : 0;
 }
 
 static int64_t started_ms;

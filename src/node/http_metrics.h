@@ -3,4 +3,8 @@
 #pragma once
 
 struct conn_ops;
+struct err;
 extern const struct conn_ops http_metrics_ops;
+
+/* Opens what /proc says about this process; the sandbox lets nobody do it later. */
+int process_facts_open(struct err *e);

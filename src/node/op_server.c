@@ -1,12 +1,13 @@
 /* op_server.c - operations on the running server itself. */
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/metric.h"
 #include "io/listener.h"
 #include "io/loop.h"
+#include "node/border.h"
 #include "node/op.h"
+#include "node/sandbox.h"
 
 static int64_t started_ms;
 
@@ -21,10 +22,11 @@ static int status(json_t *args, struct slice payload, json_t **ret, struct buf *
     (void)args;
     (void)payload;
     (void)ret_payload;
-    *ret = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "version", CARBONADO_VERSION, "pid",
+    *ret = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "version", CARBONADO_VERSION, "pid",
                      (json_int_t)getppid(), "worker", (json_int_t)getpid(), "uptime_ms",
                      (json_int_t)(clock_mono_ms() - started_ms), "connections",
-                     (json_int_t)listeners_connections(), "loops", (json_int_t)loops_count());
+                     (json_int_t)listeners_connections(), "loops", (json_int_t)loops_count(),
+                     "sandbox", sandbox_state());
     return *ret ? 0 : err_set(e, ERR_BUG, "status");
 }
 
@@ -47,7 +49,7 @@ static int reload(json_t *args, struct slice payload, json_t **ret, struct buf *
     (void)payload;
     (void)ret;
     (void)ret_payload;
-    return kill(getppid(), SIGHUP) ? err_errno(e, ERR_IO, "reload") : 0;
+    return border_say(BORDER_RELOAD, e);
 }
 
 static int stop(json_t *args, struct slice payload, json_t **ret, struct buf *ret_payload,
@@ -57,7 +59,7 @@ static int stop(json_t *args, struct slice payload, json_t **ret, struct buf *re
     (void)payload;
     (void)ret;
     (void)ret_payload;
-    return kill(getppid(), SIGTERM) ? err_errno(e, ERR_IO, "stop") : 0;
+    return border_say(BORDER_STOP, e);
 }
 
 const struct op ops_server[] = {

@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -18,7 +20,9 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "node/border.h"
 #include "node/loops.h"
+#include "node/sandbox.h"
 #include "node/sockets.h"
 #include "node/state.h"
 #include "node/worker.h"
@@ -35,7 +39,8 @@ struct supervisor {
     int lock_fd;
     sigset_t signals;
     pid_t worker;
-    int ready_fd; /* -1 when it has said so */
+    int border; /* -1: it has gone */
+    int signal_fd;
     int64_t started;
     bool told_ready, stopping;
     int status; /* of the last worker */
@@ -47,64 +52,76 @@ static void ignore(int sig)
     sigaction(sig, &a, NULL);
 }
 
-static int worker_main(struct supervisor *v, int ready_fd)
+static int worker_main(struct supervisor *v, int border)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* never two workers: nobody would hold the sockets */
     ignore(SIGINT);                   /* Ctrl-C reaches both; the supervisor says when to stop */
-    return worker_run(v->serve, &v->sockets, ready_fd);
+    return worker_run(v->serve, &v->sockets, border);
 }
 
 static int worker_start(struct supervisor *v, struct err *e)
 {
-    int ready[2];
-    if (pipe2(ready, O_CLOEXEC))
-        return err_errno(e, ERR_IO, "pipe");
+    int ends[2];
+    if (border_make(ends, e))
+        return -1;
     pid_t parent = getpid();
     fflush(NULL);
     pid_t pid = fork();
     if (pid < 0) {
         err_errno(e, ERR_IO, "fork");
-        close(ready[0]);
-        close(ready[1]);
+        close(ends[0]);
+        close(ends[1]);
         return -1;
     }
     if (pid == 0) {
-        close(ready[0]);
+        close(ends[0]);
         if (getppid() != parent)
             _exit(WORKER_CANNOT_START);
-        exit(worker_main(v, ready[1]));
+        exit(worker_main(v, ends[1]));
     }
-    close(ready[1]);
+    close(ends[1]);
     v->worker = pid;
-    v->ready_fd = ready[0];
+    v->border = ends[0];
     v->started = clock_mono_ms();
     return 0;
 }
 
-/* Waits for one of our signals or for the worker's word; 0 after ms. */
+/* What the worker asks for is what a signal would. */
+static int worker_word(struct supervisor *v)
+{
+    switch (border_hear(v->border)) {
+    case BORDER_READY:
+        if (!v->told_ready && v->serve->ready)
+            v->serve->ready(v->serve->arg);
+        v->told_ready = true;
+        return 0;
+    case BORDER_RELOAD:
+        return SIGHUP;
+    case BORDER_STOP:
+        return SIGTERM;
+    case -1:
+        fd_closep(&v->border);
+    }
+    return 0;
+}
+
+/* Waits for one of our signals or for a word of the worker that means one; 0 after ms, or when it
+   said something else. */
 static int next_signal(struct supervisor *v, int64_t ms)
 {
     int64_t until = clock_mono_ms() + ms;
     for (;;) {
         int64_t left = until - clock_mono_ms();
-        int64_t step = v->ready_fd >= 0 && left > 20 ? 20 : left;
-        if (step < 0)
+        struct pollfd p[] = {{.fd = v->signal_fd, .events = POLLIN},
+                             {.fd = v->border, .events = POLLIN}};
+        struct signalfd_siginfo info;
+        if (left < 0 || (poll(p, 2, left > INT_MAX ? INT_MAX : (int)left) < 0 && errno != EINTR))
             return 0;
-        struct timespec t = {.tv_sec = step / 1000, .tv_nsec = step % 1000 * 1000000};
-        int sig = sigtimedwait(&v->signals, NULL, &t);
-        if (sig > 0)
+        if (p[0].revents && read(v->signal_fd, &info, sizeof(info)) == sizeof(info))
+            return (int)info.ssi_signo;
+        int sig = p[1].revents ? worker_word(v) : 0;
+        if (sig)
             return sig;
-        char byte;
-        struct pollfd p = {.fd = v->ready_fd, .events = POLLIN};
-        if (v->ready_fd < 0 || poll(&p, 1, 0) <= 0)
-            continue;
-        bool ready = read(v->ready_fd, &byte, 1) == 1;
-        fd_closep(&v->ready_fd);
-        if (ready && !v->told_ready) {
-            v->told_ready = true;
-            if (v->serve->ready)
-                v->serve->ready(v->serve->arg);
-        }
     }
 }
 
@@ -116,14 +133,21 @@ static void stop_worker(struct supervisor *v)
     kill(v->worker, SIGTERM);
 }
 
-/* Our own copy is what the next worker starts with. */
+/* Our own copy is what the next worker starts with; this one cannot open the file. */
 static void reload(struct supervisor *v)
 {
     struct err e = {0};
-    if (config_load(&v->serve->config, false, NULL, NULL, NULL, &e))
+    const char *path = v->serve->config.path;
+    AUTO_FD file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (path && file < 0)
+        err_errno(&e, ERR_IO, "%s", path);
+    if ((path && file < 0) || config_reload(&v->serve->config, file, NULL, NULL, &e)) {
         LOG(LOG_ERROR, "serve.reload_failed", LFZ("why", e.text));
-    else
-        kill(v->worker, SIGHUP);
+        return;
+    }
+    if (file >= 0)
+        border_give_fd(v->border, file);
+    kill(v->worker, SIGHUP);
 }
 
 /* Runs one worker to its end. */
@@ -148,7 +172,7 @@ static int worker_watch(struct supervisor *v)
         if (pid == v->worker || (pid < 0 && errno == ECHILD))
             break;
     }
-    fd_closep(&v->ready_fd);
+    fd_closep(&v->border);
     return clock_mono_ms() - v->started < 1000 ? AGAIN_FAST_MS : AGAIN_MS;
 }
 
@@ -202,23 +226,29 @@ static void remove_run_files(const struct supervisor *v)
 
 int supervisor_run(const struct serve *s, struct err *e)
 {
-    struct supervisor v = {.serve = s, .lock_fd = -1, .ready_fd = -1};
+    struct supervisor v = {.serve = s, .lock_fd = -1, .border = -1, .signal_fd = -1};
     sigemptyset(&v.signals);
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
         sigaddset(&v.signals, signals[i]);
     sigprocmask(SIG_BLOCK, &v.signals, NULL);
+    v.signal_fd = signalfd(-1, &v.signals, SFD_CLOEXEC);
+    if (v.signal_fd < 0)
+        return err_errno(e, ERR_IO, "signalfd");
     ignore(SIGPIPE);
     umask(077);
-    if (sockets_bind(&v.sockets, loops_wanted(), e))
+    if (sockets_bind(&v.sockets, loops_wanted(), e)) {
+        close(v.signal_fd);
         return -1;
+    }
     int rc = -1;
-    if (state_drop_privileges(s->state_dir, e) == 0 &&
+    if (state_drop_privileges(s->state_dir, e) == 0 && sandbox_drop_capabilities(e) == 0 &&
         state_lock(s->state_dir, &v.lock_fd, e) == 0 && write_pid(&v, e) == 0) {
         rc = keep_running(&v, e);
         remove_run_files(&v);
     }
     fd_closep(&v.lock_fd);
+    fd_closep(&v.signal_fd);
     sockets_close(&v.sockets);
     return rc;
 }

@@ -7,17 +7,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/log.h"
+#include "format/charset.h"
 #include "io/job.h"
 #include "io/loop.h"
 #include "io/resolver.h"
 #include "io/tls.h"
 #include "mail/host.h"
+#include "node/border.h"
 #include "node/control.h"
+#include "node/http_metrics.h"
 #include "node/loops.h"
+#include "node/sandbox.h"
 #include "node/service.h"
 #include "node/state.h"
 
@@ -75,6 +81,20 @@ static int tls_start(const struct serve *s, const struct node_sockets *sockets, 
     return certificates_load(s, e);
 }
 
+/* What is read once from places that the sandbox closes, and what is loaded as code. */
+static int sandbox_stage(const struct serve *s, const struct node_sockets *sockets, struct err *e)
+{
+    (void)sockets;
+    tzset();
+    mail_hostname();
+    resolver_prepare();
+    if (charset_preload())
+        LOG(LOG_WARN, "charset.missing");
+    if (process_facts_open(e))
+        return -1;
+    return sandbox_enter(s->state_dir, e);
+}
+
 static int loops_stage(const struct serve *s, const struct node_sockets *sockets, struct err *e)
 {
     (void)s;
@@ -125,7 +145,8 @@ static void listeners_end(void)
 static const struct stage stages[] = {
     {"limits", limits_start, NULL},
     {"certificates", tls_start, tls_done},
-    {"loops", loops_stage, NULL}, /* stopped after the store: jobs come home to them */
+    {"sandbox", sandbox_stage, NULL}, /* before any thread */
+    {"loops", loops_stage, NULL},     /* stopped after the store: jobs come home to them */
     {"state", state_stage, NULL},
     {"jobs", jobs_stage, NULL},
     {"services", services_stage, services_stop},
@@ -136,7 +157,7 @@ enum { STAGES_N = sizeof(stages) / sizeof(stages[0]) };
 /* The three in the middle depend on each other both ways while jobs are under way. */
 static void stop_all(size_t running)
 {
-    enum { CERTIFICATES = 1, LOOPS, STATE, JOBS, SERVICES };
+    enum { CERTIFICATES = 1, SANDBOX, LOOPS, STATE, JOBS, SERVICES };
     while (running > SERVICES) {
         running--;
         if (stages[running].stop)
@@ -169,7 +190,8 @@ static void report(void *arg, const struct setting *s, enum config_effect effect
 static void reload(const struct serve *s)
 {
     struct err e = {0};
-    if (config_load(&s->config, false, report, NULL, NULL, &e))
+    AUTO_FD file = border_take_fd();
+    if ((file >= 0 || !s->config.path) && config_reload(&s->config, file, report, NULL, &e))
         LOG(LOG_ERROR, "config.reload_failed", LFZ("why", e.text));
     if (certificates_load(s, &e))
         LOG(LOG_ERROR, "tls.reload_failed", LFZ("why", e.text));
@@ -177,11 +199,12 @@ static void reload(const struct serve *s)
         LOG(LOG_INFO, "serve.reloaded");
 }
 
-int worker_run(const struct serve *s, const struct node_sockets *sockets, int ready_fd)
+int worker_run(const struct serve *s, const struct node_sockets *sockets, int border)
 {
     struct err e = {0};
     size_t running = 0;
     sigset_t signals;
+    border_use(border);
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
@@ -194,9 +217,8 @@ int worker_run(const struct serve *s, const struct node_sockets *sockets, int re
         return WORKER_CANNOT_START;
     }
     LOG(LOG_INFO, "serve.ready", LFN("loops", sockets->loops), LFN("sockets", sockets->n));
-    if (write(ready_fd, "r", 1) != 1)
-        LOG(LOG_WARN, "serve.no_supervisor");
-    close(ready_fd);
+    if (border_say(BORDER_READY, &e))
+        LOG(LOG_WARN, "serve.no_supervisor", LFZ("why", e.text));
     for (int sig; sigwait(&signals, &sig) || sig != SIGTERM;) {
         if (sig == SIGHUP)
             reload(s);
