@@ -97,8 +97,8 @@ static const struct sandbox_call calls[] = {
     {MAIL_OUT, "socket", SANDBOX_IS, 0, .with = AF_INET6},
     {MAIL_OUT, "connect"},
 #if SANDBOX_SANITIZED
-    {SANDBOX_EVERY,
-     "mincore getdents prctl ptrace wait4 process_vm_readv set_tid_address getpgrp rt_sigqueueinfo"},
+    {SANDBOX_EVERY, "mincore getdents prctl ptrace wait4 process_vm_readv set_tid_address getpgrp "
+                    "rt_sigqueueinfo"},
     {SANDBOX_EVERY, "clone", SANDBOX_BITS, 0, .with = CLONE_UNTRACED | CLONE_VM},
 #endif
 };

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <netinet/in.h>
@@ -528,14 +529,20 @@ static int setup(void **unused)
     return victim < 0 ? -1 : 0;
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
 static int teardown(void **unused)
 {
     (void)unused;
-    char line[128];
     kill(victim, SIGKILL);
     waitpid(victim, NULL, 0);
-    snprintf(line, sizeof(line), "rm -rf '%s'", top);
-    return system(line);
+    return nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static long landlock_version(void)

@@ -9,6 +9,6 @@ enum {
     WORKER_CANNOT_START = 78, /* it said why; trying again would not help */
 };
 
-/* Serves until SIGTERM. `border` is the worker's end (border.h). The value is the exit status of the
-   process. */
+/* Serves until SIGTERM. `border` is the worker's end (border.h). The value is the exit status of
+   the process. */
 int worker_run(const struct serve *s, const struct node_sockets *sockets, int border);
