@@ -14,6 +14,13 @@
 #include "node/op.h"
 #include "node/state.h"
 
+static _Atomic long connections;
+
+unsigned long control_connections(void)
+{
+    return (unsigned long)connections;
+}
+
 struct control {
     struct job job;
     struct conn *conn; /* NULL: gone while the job ran */
@@ -112,6 +119,7 @@ static void start(struct control *k, size_t json_n)
 static void on_opened(struct conn *c)
 {
     unsigned uid;
+    connections++;
     if (conn_peer_uid(c, &uid) || (uid != geteuid() && uid != 0)) {
         LOG(LOG_WARN, "control.refused", LFN("uid", uid));
         conn_abort(c);
@@ -162,6 +170,7 @@ static void on_closed(struct conn *c, enum conn_end why, const char *text)
     (void)why;
     (void)text;
     struct control *k = conn_user(c);
+    connections--;
     if (!k)
         return;
     k->conn = NULL;
@@ -178,6 +187,6 @@ int control_start(const char *state_dir, struct err *e)
     int fd;
     if (state_path(path, state_dir, "run/control.sock", e))
         return -1;
-    struct listener l = {.name = "control", .host = slice_str(path), .ops = &control_ops};
+    struct listener l = {.name = CONTROL_LISTENER, .host = slice_str(path), .ops = &control_ops};
     return listener_bind(&l, &fd, 1, e) || listener_start(&l, &fd, 1, e) ? -1 : 0;
 }

@@ -15,7 +15,10 @@ enum {
     CONTROL_HEADER = 8,
 };
 
+#define CONTROL_LISTENER "control" /* its name among the listeners */
+
 int control_start(const char *state_dir, struct err *e); /* loops and jobs run */
+unsigned long control_connections(void);                 /* operators: nobody's mail */
 
 /* Frames, for both sides. */
 int control_frame_write(struct buf *out, json_t *json, struct slice payload, struct err *e);

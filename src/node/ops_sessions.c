@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "io/conn.h"
+#include "node/control.h"
 #include "node/op.h"
 
 enum { LIMIT_MAX = 10000 };
@@ -16,6 +17,8 @@ struct sessions {
 static int take(const struct conn_info *info, void *arg)
 {
     struct sessions *s = arg;
+    if (strcmp(info->listener, CONTROL_LISTENER) == 0)
+        return 0; /* who asks is no session */
     if (s->login.n && !slice_eqi(slice_str(info->login), s->login))
         return 0;
     s->total++;

@@ -5,6 +5,7 @@
 
 #include "base/test.h"
 #include "node/firewall.h"
+#include "node/service.h"
 
 static void set(const char *name, const char *value)
 {
@@ -62,6 +63,29 @@ static void table_is_whole(void **state)
         assert_non_null(service_name(p[i].service));
         assert_non_null(role_name(p[i].role));
     }
+}
+
+/* A row is SERVED when, and only when, service.c has a server for it. */
+static void what_is_served_is_built(void **state)
+{
+    (void)state;
+    size_t n, served = 0;
+    const struct port *p = ports_all(&n);
+    bool has_port[SERVICE_ENGINE] = {false};
+    for (size_t i = 0; i < n; i++) {
+        const struct node_service *s = service_find(p[i].service);
+        if ((s != NULL) != (p[i].state == PORT_SERVED))
+            fail_msg("%s: %s", p[i].name, s ? "built, and not SERVED" : "SERVED, and not built");
+        if (!s)
+            continue;
+        served++;
+        has_port[p[i].service] = true;
+        assert_int_equal(s->service, p[i].service);
+        assert_true(p[i].protocol == PORT_TCP && p[i].first == p[i].last);
+    }
+    assert_true(served >= 13);
+    for (unsigned k = 0; k < SERVICE_ENGINE; k++)
+        assert_true(has_port[k] == (service_find(k) != NULL));
 }
 
 static void single_node_keeps_inner_ports_on_loopback(void **state)
@@ -206,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(table_is_whole, reset),
+        cmocka_unit_test_setup(what_is_served_is_built, reset),
         cmocka_unit_test_setup(single_node_keeps_inner_ports_on_loopback, reset),
         cmocka_unit_test_setup(inner_address_waits_for_peers, reset),
         cmocka_unit_test_setup(only_installed_roles_listen, reset),

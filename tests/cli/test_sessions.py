@@ -35,6 +35,21 @@ def test_sessions_are_listed_with_login_and_tls(server):
     assert rows(server, "--login", "user4@example.test")["total"] == 0
 
 
+def test_who_asks_is_not_counted():
+    import serving
+    server = serving.start(1)
+    try:
+        for _ in range(3):
+            assert json.loads(server.command("status", "--json").stdout)["connections"] == 0
+            assert rows(server) == {"sessions": [], "total": 0}
+        imap = imaplib.IMAP4(server.host, server.ports["IMAP"])
+        assert json.loads(server.command("status", "--json").stdout)["connections"] == 1
+        assert [r["service"] for r in rows(server)["sessions"]] == ["imap"]
+        imap.logout()
+    finally:
+        server.stop()
+
+
 def test_watch_needs_a_terminal(server):
     done = server.command("sessions", "--watch")
     assert done.returncode == 2
