@@ -299,7 +299,7 @@ static void all_sent(struct conn *c)
         conn_ready(c);
         return;
     }
-    if (!c->poll_read || c->keep.n || (c->tls_on && conn_tls_pending(c)) || c->zip)
+    if (!c->poll_read || c->keep.n || c->offer || (c->tls_on && conn_tls_pending(c)) || c->zip)
         conn_ready(c); /* input may have waited for this */
     if (c->state == CONN_OPEN && c->ops->drained)
         c->ops->drained(c);

@@ -175,6 +175,29 @@ static void unread_output_stops_input_and_has_a_limit(void **state)
     test_set("io.output_max", "64M");
 }
 
+/* The server takes whatever it is given: io.output_high still holds, but for one piece of input. */
+static void many_commands_in_one_packet_stop_at_the_limit(void **state)
+{
+    (void)state;
+    enum { COMMANDS = 4000, EACH = 2002 };
+    char block[COMMANDS * 10], buf[65536];
+    int fd = hello();
+    for (int i = 0; i < COMMANDS; i++)
+        memcpy(block + i * 10, "big 2000\r\n", 10);
+    test_send(fd, S("greedy\r\n"));
+    test_send(fd, slice_of(block, sizeof(block)));
+    for (size_t left = (size_t)COMMANDS * EACH; left;) {
+        ssize_t n = recv(fd, buf, left < sizeof(buf) ? left : sizeof(buf), 0);
+        assert_true(n > 0);
+        left -= (size_t)n;
+    }
+    assert_in_range(lines_server.most_unsent, 2002, 256 * 1024 + 500 * EACH);
+    test_send(fd, S("quit\r\n"));
+    test_expect(fd, S("bye\r\n"));
+    close(fd);
+    lines_wait_closed(&lines_server, 1);
+}
+
 static void who_takes_nothing_is_closed(void **state)
 {
     (void)state;
@@ -291,6 +314,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(abort_ends_without_more, setup, teardown),
         cmocka_unit_test_setup_teardown(untaken_input_has_a_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(unread_output_stops_input_and_has_a_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_commands_in_one_packet_stop_at_the_limit, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(who_takes_nothing_is_closed, setup, teardown),
         cmocka_unit_test_setup_teardown(idle_comes_after_silence_only, setup, teardown),
         cmocka_unit_test_setup_teardown(a_unix_socket_knows_its_peer, setup, teardown),

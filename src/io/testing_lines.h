@@ -1,5 +1,6 @@
 /* testing_lines.h - a server of lines for the tests of connections: "echo X", "pause MS", "big N",
-   "starttls", "compress", "quit", "abort", "hold" (takes nothing more), "info". */
+   "starttls", "compress", "quit", "abort", "hold" (takes nothing more), "greedy" (takes all,
+   however much is unsent), "info". */
 #pragma once
 
 #include <stdatomic.h>
@@ -9,14 +10,14 @@
 struct line_server {
     _Atomic int opened, closed, idled, drained, secured, stopped;
     _Atomic int last_why;
-    _Atomic size_t largest_input;
+    _Atomic size_t largest_input, most_unsent;
     char last_text[256];
 };
 
 struct line_session {
     struct timer timer;
     struct conn *conn;
-    bool hold;
+    bool hold, greedy;
 };
 
 static inline void lines_opened(struct conn *c)
@@ -67,6 +68,8 @@ static inline void lines_command(struct conn *c, struct slice line)
         conn_abort(c);
     } else if (slice_eq(verb, S("hold"))) {
         session->hold = true;
+    } else if (slice_eq(verb, S("greedy"))) {
+        session->greedy = true;
     } else if (slice_eq(verb, S("timeout"))) {
         conn_timeout(c, n);
     } else if (slice_eq(verb, S("info"))) {
@@ -94,9 +97,11 @@ static inline size_t lines_input(struct conn *c, struct slice in)
         struct slice line = slice_trim(slice_sub(in, at, at + (size_t)lf));
         at += (size_t)lf + 1;
         lines_command(c, line);
-        paused = conn_unsent(c) > 256 * 1024 || slice_starts(line, S("pause")) ||
-                 slice_eq(line, S("starttls")) || slice_eq(line, S("compress")) ||
-                 slice_eq(line, S("quit"));
+        if (conn_unsent(c) > s->most_unsent)
+            s->most_unsent = conn_unsent(c);
+        paused = (conn_unsent(c) > 256 * 1024 && !session->greedy) ||
+                 slice_starts(line, S("pause")) || slice_eq(line, S("starttls")) ||
+                 slice_eq(line, S("compress")) || slice_eq(line, S("quit"));
     }
     return at;
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -13,7 +14,8 @@
 SETTING(pop3, line_max, SIZE, 1024, 255, 64 * KiB,
         "Longest command line. RFC 2449 4 says 255; names and passwords in UTF-8 are longer.");
 SETTING(pop3, idle_timeout, TIME, 10 * MIN, SEC, DAY,
-        "A client that is silent for so long is closed. RFC 1939 3 allows no less than 10m.");
+        "A client that is silent for so long is closed, and one that has not logged in after three "
+        "times as long in any case. RFC 1939 3 allows no less than 10m.");
 SETTING(pop3, errors_max, INT, 20, 1, 10000, "Refused commands after which a session is ended.");
 METRIC_COUNTER(pop3_sessions, "POP3 sessions begun.");
 METRIC_COUNTER(pop3_retrieved, "Messages sent whole over POP3.");
@@ -214,10 +216,21 @@ static size_t read_line(struct pop3_session *s, struct slice in)
     return taken;
 }
 
+/* Who sends a byte now and then is not idle, and may stay so for this long without a login. */
+static bool is_overdue(const struct pop3_session *s)
+{
+    return s->state == POP3_AUTHORIZATION &&
+           clock_mono_ms() - s->opened_ms > 3 * setting_get(&set_pop3_idle_timeout);
+}
+
 static size_t on_input(struct conn *c, struct slice in)
 {
     struct pop3_session *s = conn_user(c);
     size_t at = 0;
+    if (is_overdue(s) && !is_busy(s) && !s->ended) {
+        pop3_err(s, "[SYS/TEMP]", "too long without login");
+        pop3_end(s);
+    }
     while (at < in.n && !is_busy(s) && !s->ended && !s->securing) {
         size_t n = read_line(s, slice_from(in, at));
         if (n == 0)
@@ -235,6 +248,7 @@ static void on_opened(struct conn *c)
     BUG_IF(!s);
     s->c = c;
     s->state = POP3_AUTHORIZATION;
+    s->opened_ms = clock_mono_ms();
     conn_set_user(c, s);
     conn_timeout(c, setting_get(&set_pop3_idle_timeout));
     metric_inc(&metric_pop3_sessions);

@@ -33,6 +33,7 @@ struct pop3_session {
     enum pop3_state state;
     bool job, paused, ended, stopping, locked;
     bool securing; /* between STLS and the end of the handshake */
+    int64_t opened_ms;
     unsigned errors;
     uint64_t retrieved, deleted;
     struct line_scan line;
