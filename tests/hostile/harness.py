@@ -10,7 +10,7 @@ import time
 import urllib.request
 
 import serving
-from wire import Closed, Imap, Literal, Pop3, Smtp
+from wire import Closed, Imap, Literal, Pop3, Refused as wire_refused, Smtp
 
 CANARY = "user1@example.test"
 VICTIM = "user2@example.test"
@@ -204,4 +204,4 @@ def imap_alive(imap):
 
 
 __all__ = ["ANSWER", "CANARY", "Canary", "Closed", "Imap", "Literal", "Pop3", "Smtp", "VICTIM", "Watch", "attack",
-           "imap_alive", "imap_answer", "metric", "push", "read_all", "reset", "start"]
+           "imap_alive", "imap_answer", "metric", "push", "re", "read_all", "reset", "start", "wire_refused"]
