@@ -97,18 +97,6 @@ static enum cmd_next add(struct request *r, struct txn *t)
     return CMD_DONE;
 }
 
-/* Cheap, and said before the work: is there such a mailbox? */
-static enum cmd_next check(struct request *r, struct txn *t)
-{
-    struct append *a = r->args;
-    struct collection c;
-    if (mailbox_find(r, t, a->args.mailbox, true, &c) != CMD_DONE)
-        return CMD_FAIL;
-    r->run = add;
-    r->place = PLACE_WRITE;
-    return CMD_MOVE;
-}
-
 enum cmd_next cmd_append(struct request *r, struct txn *t)
 {
     (void)t;
@@ -119,7 +107,7 @@ enum cmd_next cmd_append(struct request *r, struct txn *t)
         if (make_ready(&a->args.messages[i], &a->ready[i], r))
             return CMD_FAIL;
     }
-    r->run = check;
-    r->place = PLACE_READ;
+    r->run = add;
+    r->place = PLACE_WRITE;
     return CMD_MOVE;
 }

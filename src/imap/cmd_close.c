@@ -1,6 +1,7 @@
 /* cmd_close.c - CLOSE (RFC 9051 6.4.1) and UNSELECT (6.4.2, RFC 3691). CLOSE expunges without a
    word; with QRESYNC the reply names the HIGHESTMODSEQ (RFC 7162 3.2.8). */
 #include "imap/cmds.h"
+#include "imap/slices.h"
 #include "store/entry.h"
 
 enum cmd_next cmd_close(struct request *r, struct txn *t)
@@ -9,13 +10,14 @@ enum cmd_next cmd_close(struct request *r, struct txn *t)
     UIDSET_SCOPE gone = {0};
     if (sel->read_only)
         return CMD_DONE;
-    if (entry_expunge(t, sel->collection, NULL, true, &gone, &r->job.err))
+    int more = entry_expunge_some(t, sel->collection, NULL, true, SLICE_MAX, &gone, &r->job.err);
+    if (more < 0)
         return r->job.err.code == ERR_NOTFOUND ? (r->job.err = (struct err){0}, CMD_DONE)
                                                : CMD_FAIL;
     if (!uidset_empty(&gone) && (r->s->enabled & ENABLED_QRESYNC))
         r->code =
             arena_printf(&r->arena, "HIGHESTMODSEQ %llu", (unsigned long long)txn_modseq(t)).p;
-    return CMD_DONE;
+    return more ? CMD_AGAIN : CMD_DONE;
 }
 
 enum cmd_next cmd_unselect(struct request *r, struct txn *t)

@@ -1,19 +1,30 @@
-/* cmd_copy.c - COPY (RFC 9051 6.4.7) and MOVE (6.4.8, RFC 6851), with COPYUID (RFC 4315 3). Each is
-   one transaction. MOVE tells its COPYUID untagged, before the EXPUNGE responses that follow. */
+/* cmd_copy.c - COPY (RFC 9051 6.4.7) and MOVE (6.4.8, RFC 6851), with COPYUID (RFC 4315 3). COPY is
+   all or nothing, so it is one transaction. MOVE goes in slices, each of which tells its COPYUID
+   untagged; the EXPUNGE responses follow all of them. */
 #include "imap/cmds.h"
 #include "imap/mailbox.h"
 #include "imap/sets.h"
+#include "imap/slices.h"
 #include "store/entry.h"
 
 struct copy {
     struct imap_set set;
     struct slice mailbox;
+    struct slices slices; /* of MOVE */
 };
+
+static void copy_free(void *state)
+{
+    struct copy *c = state;
+    slices_done(&c->slices);
+}
 
 int cmd_copy_parse(struct request *r, struct imap_parser *p)
 {
     struct copy *c = request_new_of(r, struct copy, 1);
-    r->args = c;
+    r->args = r->state = c;
+    r->state_done = copy_free;
+    r->set = c ? &c->set : NULL;
     return !c || imap_space(p) || imap_set(p, &c->set) || imap_space(p)
                ? -1
                : imap_mailbox(p, &c->mailbox);
@@ -33,51 +44,59 @@ static const char *copyuid(struct request *r, const struct collection *to,
     return arena_cstr(&r->arena, buf_slice(&code));
 }
 
-static enum cmd_next run(struct request *r, struct txn *t, bool move)
+enum cmd_next cmd_copy(struct request *r, struct txn *t)
 {
     struct copy *c = r->args;
-    struct selected *sel = r->s->sel;
     struct collection to;
     UIDSET_SCOPE uids = {0};
     UIDSET_SCOPE did = {0};
     uint32_t first = 0;
     r->code = NULL;
-    if (move && sel->read_only) {
-        r->code = "READ-ONLY";
-        return request_fail(r, ERR_NOPERM, "The mailbox is open for reading only");
-    }
     if (set_uids(r, &c->set, r->uid, &uids) != CMD_DONE ||
         mailbox_find(r, t, c->mailbox, true, &to) != CMD_DONE)
         return CMD_FAIL;
     if (uidset_empty(&uids))
         return CMD_DONE;
-    if ((move ? entry_move : entry_copy)(t, sel->collection, &uids, to.id, &did, &first,
-                                         &r->job.err))
+    if (entry_copy(t, r->s->sel->collection, &uids, to.id, &did, &first, &r->job.err))
         return CMD_FAIL;
-    if (!r->uid && !move && uidset_count(&did) < uidset_count(&uids)) {
+    if (!r->uid && uidset_count(&did) < uidset_count(&uids)) {
         /* RFC 9051 6.4.7: all or nothing */
         r->code = "EXPUNGEISSUED";
         return request_fail(r, ERR_NOTFOUND, "Some of the messages do not exist any more");
     }
-    if (uidset_empty(&did))
-        return CMD_DONE;
-    const char *code = copyuid(r, &to, &did, first);
-    if (move)
-        buf_addf(&r->out, "* OK [%s] Moved\r\n", code);
-    else
-        r->code = code;
-    if (move && (r->s->enabled & ENABLED_QRESYNC))
-        r->code =
-            arena_printf(&r->arena, "HIGHESTMODSEQ %llu", (unsigned long long)txn_modseq(t)).p;
+    if (!uidset_empty(&did))
+        r->code = copyuid(r, &to, &did, first);
     return CMD_DONE;
-}
-
-enum cmd_next cmd_copy(struct request *r, struct txn *t)
-{
-    return run(r, t, false);
 }
 
 enum cmd_next cmd_move(struct request *r, struct txn *t)
 {
-    return run(r, t, true);
+    struct copy *c = r->args;
+    struct selected *sel = r->s->sel;
+    struct collection to;
+    UIDSET_SCOPE did = {0};
+    uint32_t first = 0;
+    if (sel->read_only) {
+        r->code = "READ-ONLY";
+        return request_fail(r, ERR_NOPERM, "The mailbox is open for reading only");
+    }
+    if (r->slice == 0) {
+        uidset_clear(&c->slices.todo);
+        if (set_uids(r, &c->set, r->uid, &c->slices.todo) != CMD_DONE)
+            return CMD_FAIL;
+    }
+    if (mailbox_find(r, t, c->mailbox, true, &to) != CMD_DONE)
+        return CMD_FAIL;
+    bool more = slices_next(r, &c->slices);
+    if (uidset_empty(&c->slices.now))
+        return CMD_DONE;
+    if (entry_move(t, sel->collection, &c->slices.now, to.id, &did, &first, &r->job.err))
+        return CMD_FAIL;
+    if (!uidset_empty(&did)) {
+        buf_addf(&r->out, "* OK [%s] Moved\r\n", copyuid(r, &to, &did, first));
+        if (r->s->enabled & ENABLED_CONDSTORE)
+            r->code =
+                arena_printf(&r->arena, "HIGHESTMODSEQ %llu", (unsigned long long)txn_modseq(t)).p;
+    }
+    return more ? CMD_AGAIN : CMD_DONE;
 }

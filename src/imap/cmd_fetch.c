@@ -93,7 +93,7 @@ static enum cmd_next mark_seen(struct request *r, struct txn *t)
     if (entry_store_flags(t, r->s->sel->collection, r->s->account, &f->known, FLAGS_ADD, &seen,
                           UINT64_MAX, &changed, &modified, &r->job.err))
         return CMD_FAIL;
-    r->silent_modseq = txn_modseq(t);
+    r->log_at = txn_modseq(t);
     r->run = cmd_fetch;
     r->place = PLACE_READ;
     return CMD_MOVE;

@@ -9,6 +9,12 @@ enum cmd_flags {
     CMD_UID = 4,     /* may come behind "UID " (then EXPUNGE is allowed) */
     CMD_UID_ONLY = 8,
     CMD_SECRET = 16, /* its text is not logged */
+    /* Those whose work is at WRITE make groups (group.h): */
+    CMD_WRITES = 32,   /* it is one of them */
+    CMD_JOIN = 64,     /* it shares its group with others */
+    CMD_TAKES = 128,   /* it removes messages */
+    CMD_ADDS = 512,    /* it adds messages */
+    CMD_NUMBERS = 256, /* without "UID " it names messages by number */
 };
 
 struct cmd_def {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "imap/commands.h"
+#include "imap/group.h"
 #include "imap/idle.h"
 #include "imap/sasl.h"
 #include "imap/settings.h"
@@ -129,7 +130,9 @@ static void literal_begin(struct session *s)
     if (!r->refused.code)
         literal_take(s, append);
     if (!r->refused.code) {
-        if (s->scan.sync)
+        if (s->scan.sync && s->group)
+            s->plus = true;
+        else if (s->scan.sync)
             session_write(s, S("+ OK\r\n"));
         return;
     }
@@ -141,7 +144,7 @@ static void literal_begin(struct session *s)
     r->skip_literal = true;
     if (s->scan.len > skip_max(s))
         session_bye(s, "[TOOBIG] The literal is too long");
-    else
+    else if (!s->group) /* else it is answered in its turn */
         request_refuse_early(r);
 }
 
@@ -205,7 +208,8 @@ size_t session_input(struct session *s, struct slice in)
 {
     size_t taken = 0;
     s->upgraded = false;
-    while (taken < in.n && !s->running && !s->closing && !s->upgraded) {
+    while (taken < in.n && !s->running && !s->closing && !s->upgraded && !s->held && !s->plus &&
+           !group_is_full(s)) {
         struct slice rest = slice_from(in, taken);
         if (s->mode == MODE_IDLE)
             taken += idle_input(s, rest);
@@ -214,5 +218,7 @@ size_t session_input(struct session *s, struct slice in)
         else
             taken += take_command(s, rest);
     }
+    if (s->group && !s->running)
+        group_start(s);
     return s->closing ? in.n : taken;
 }

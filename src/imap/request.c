@@ -13,6 +13,7 @@
 #include "base/metric.h"
 #include "imap/commands.h"
 #include "imap/flags.h"
+#include "imap/group.h"
 #include "imap/idle.h"
 #include "imap/reply.h"
 #include "imap/settings.h"
@@ -165,11 +166,12 @@ static enum job_next job_run(struct job *job, struct txn *t)
             buf_reset(&r->out); /* this may be the second time */
             r->job.err = (struct err){0};
             r->keywords = NULL;
+            r->waited = group_waits(r);
         }
-        r->outcome = r->run(r, t);
+        r->outcome = r->waited ? CMD_AGAIN : r->run(r, t);
         r->keywords = NULL;
     }
-    bool moves = r->phase == PHASE_RUN && r->outcome == CMD_MOVE;
+    bool moves = r->phase == PHASE_RUN && r->outcome == CMD_MOVE && (!r->member || r->straight);
     if (moves && job->place != PLACE_WRITE && r->place != PLACE_LOOP && r->out.n == 0) {
         job->place = r->place;
         job->account = r->s->account;
@@ -182,23 +184,25 @@ static enum job_next job_run(struct job *job, struct txn *t)
 
 static void job_back(struct job *job);
 
-static void submit(struct request *r, enum place place)
+void request_prepare(struct request *r, enum place place)
 {
-    struct session *s = r->s;
-    s->running = true;
-    if (s->conn)
-        conn_pause(s->conn);
     r->job.place = place;
-    r->job.account = s->account;
+    r->job.account = r->s->account;
     r->job.run = job_run;
     r->job.done = job_back;
+}
+
+void request_submit(struct request *r, enum place place)
+{
+    session_pause(r->s);
+    request_prepare(r, place);
     job_submit(&r->job);
 }
 
 void request_go(struct request *r, cmd_run *run, enum place place)
 {
     r->run = run;
-    submit(r, place);
+    request_submit(r, place);
 }
 
 static void write_out(struct request *r)
@@ -208,7 +212,7 @@ static void write_out(struct request *r)
 
 void request_resume(struct request *r)
 {
-    submit(r, PLACE_READ);
+    request_submit(r, PLACE_READ);
 }
 
 /* A step ended with more to do. */
@@ -223,11 +227,11 @@ static void go_on(struct request *r)
 }
 
 /* The handler's work is over, on the loop or at WRITE or CPU: updates need READ. */
-static void after_run(struct request *r)
+void request_after_run(struct request *r)
 {
     r->phase = PHASE_SYNC;
     if (wants_sync(r))
-        submit(r, PLACE_READ);
+        request_submit(r, PLACE_READ);
     else
         request_finish(r);
 }
@@ -240,7 +244,7 @@ static void loop_step(struct request *r)
     if (next == CMD_GONE)
         return;
     if (next == CMD_MOVE) {
-        submit(r, r->place);
+        request_submit(r, r->place);
     } else if (next == CMD_AGAIN) {
         write_out(r);
         if (s->running)
@@ -248,7 +252,7 @@ static void loop_step(struct request *r)
         s->running = false;
     } else {
         r->outcome = next;
-        after_run(r);
+        request_after_run(r);
     }
 }
 
@@ -258,7 +262,7 @@ static void move_on(struct request *r)
     if (r->place == PLACE_LOOP)
         loop_step(r);
     else
-        submit(r, r->place);
+        request_submit(r, r->place);
 }
 
 /* The answer to a failed login was held back; no thread waited for it. */
@@ -266,7 +270,7 @@ static void delayed(struct timer *timer)
 {
     struct request *r = list_entry(timer, struct request, delay);
     if (r->s->conn)
-        after_run(r);
+        request_after_run(r);
     else
         session_next(r->s);
 }
@@ -275,6 +279,10 @@ static void job_back(struct job *job)
 {
     struct request *r = list_entry(job, struct request, job);
     struct session *s = r->s;
+    if (r->member && r->phase == PHASE_RUN) {
+        group_back(r);
+        return;
+    }
     if (!s->conn) {
         session_next(s);
         return;
@@ -287,7 +295,7 @@ static void job_back(struct job *job)
         if (r->outcome == CMD_MOVE)
             move_on(r);
         else
-            after_run(r);
+            request_after_run(r);
         return;
     }
     if (r->phase == PHASE_RUN && r->outcome == CMD_MOVE) {
@@ -297,7 +305,7 @@ static void job_back(struct job *job)
     } else if (job->place == PLACE_CPU && r->delay_ms) {
         timer_start(s->loop, &r->delay, r->delay_ms, delayed);
     } else if (job->place == PLACE_CPU) {
-        after_run(r);
+        request_after_run(r);
     } else {
         request_finish(r);
     }
@@ -448,17 +456,29 @@ void request_start(struct request *r)
         return;
     }
     r->began_us = clock_mono_us();
-    if (parse(r)) {
+    bool refused = parse(r);
+    if (refused) {
         r->cmd = NULL;
         r->outcome = CMD_FAIL;
-        request_finish(r);
-        return;
+    } else {
+        r->run = r->cmd->run;
     }
-    r->run = r->cmd->run;
+    if (group_take(r))
+        return;
+    if (r->s->group)
+        r->s->held = true;
+    else if (refused)
+        request_finish(r);
+    else
+        request_run(r);
+}
+
+void request_run(struct request *r)
+{
     if (r->cmd->place == PLACE_LOOP)
         loop_step(r);
     else
-        submit(r, r->cmd->place);
+        request_submit(r, r->cmd->place);
 }
 
 void request_sync_only(struct request *r)
@@ -466,5 +486,5 @@ void request_sync_only(struct request *r)
     r->cmd = &command_idle_sync;
     r->outcome = CMD_DONE;
     r->phase = PHASE_SYNC;
-    submit(r, PLACE_READ);
+    request_submit(r, PLACE_READ);
 }

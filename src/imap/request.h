@@ -5,7 +5,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "io/job.h"
-#include "proto/imap/token.h"
+#include "proto/imap/set.h"
 #include "imap/session.h"
 
 struct cmd_def;
@@ -15,7 +15,8 @@ struct updates;
 enum cmd_next {
     CMD_DONE,  /* well: "tag OK" follows */
     CMD_FAIL,  /* r->job.err says why; or r->bad */
-    CMD_AGAIN, /* output is full or the step was long: call me again; at LOOP: when a line comes */
+    CMD_AGAIN, /* output is full or the step was long: call me again; at LOOP: when a line comes; at
+                  WRITE: when this slice is committed */
     CMD_MOVE,  /* r->run at r->place is next */
     CMD_GONE,  /* at LOOP only: the handler has freed the request */
 };
@@ -60,7 +61,17 @@ struct request {
     struct keywords *keywords;           /* of this step; see flags.h */
     struct updates *updates;             /* see updates.h */
     const struct uidset *force, *silent; /* FETCH responses that STORE wants or does not want */
-    uint64_t silent_modseq;              /* the change that made them; later ones are told */
+
+    /* among the write commands of a group; see group.h */
+    struct request *group_next, *group_prev;
+    uint8_t member;              /* group.c */
+    bool straight;               /* it is alone: from CPU to WRITE without coming back */
+    bool waited;                 /* the last job did nothing: one before has slices to do */
+    bool is_silent;              /* STORE with .SILENT */
+    const struct imap_set *set;  /* the messages that it names; NULL: none */
+    unsigned slice;              /* how many are committed */
+    uint64_t log_from, log_at;   /* flags: up to where the log was read; with our change */
+    const struct uidset *others; /* STORE: what others changed up to there */
 
     /* what goes out */
     struct buf out;
@@ -78,6 +89,11 @@ bool request_step_full(const struct request *r);
 struct request *request_new(struct session *s);
 void request_free(struct request *r);
 void request_start(struct request *r); /* the text is complete */
+void request_run(struct request *r);   /* it is parsed: begin its work */
+/* For group.c: the job is filled in for a place; and sent; the handler's work is over. */
+void request_prepare(struct request *r, enum place place);
+void request_submit(struct request *r, enum place place);
+void request_after_run(struct request *r);
 /* The tagged refusal at once; what still comes of the command is passed over (RFC 7888 4). */
 void request_refuse_early(struct request *r);
 void request_sync_only(struct request *r); /* IDLE: just the updates */

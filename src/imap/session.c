@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "imap/capability.h"
+#include "imap/group.h"
 #include "imap/idle.h"
 #include "imap/imap.h"
 #include "imap/request.h"
@@ -85,6 +86,7 @@ void session_free(struct session *s)
 {
     idle_end(s);
     session_deselect(s);
+    group_free(s);
     if (s->req)
         request_free(s->req);
     if (s->counted)
@@ -95,18 +97,45 @@ void session_free(struct session *s)
     free(s);
 }
 
-void session_next(struct session *s)
+void session_pause(struct session *s)
+{
+    s->running = true;
+    if (s->conn)
+        conn_pause(s->conn);
+}
+
+void session_go_on(struct session *s)
 {
     bool waited = s->running;
     s->running = false;
+    if (!s->conn) {
+        session_free(s);
+        return;
+    }
+    if (s->closing)
+        return;
+    if (s->plus)
+        session_write(s, S("+ OK\r\n"));
+    s->plus = false;
+    if (waited)
+        conn_resume(s->conn);
+    if (s->held) {
+        s->held = false;
+        request_run(s->req);
+    }
+}
+
+void session_next(struct session *s)
+{
+    if (s->group) {
+        group_next(s);
+        return;
+    }
     if (s->req) {
         request_free(s->req);
         s->req = NULL;
     }
-    if (!s->conn)
-        session_free(s);
-    else if (waited && !s->closing)
-        conn_resume(s->conn);
+    session_go_on(s);
 }
 
 static void on_opened(struct conn *c)
@@ -148,7 +177,7 @@ static void on_drained(struct conn *c)
     struct session *s = conn_user(c);
     if (s->waiting) {
         s->waiting = false;
-        request_resume(s->req);
+        request_resume(s->group ? s->group : s->req);
     } else {
         idle_synced(s);
     }

@@ -53,9 +53,10 @@ struct selected {
 struct session {
     struct conn *conn; /* NULL once closed */
     struct loop *loop;
-    struct request *req;  /* being read, or running */
-    struct selected *sel; /* STATE_SELECTED */
-    char *address;        /* who has logged in; NULL before */
+    struct request *req;   /* being read, or running */
+    struct request *group; /* write commands, the first to be answered first; see group.h */
+    struct selected *sel;  /* STATE_SELECTED */
+    char *address;         /* who has logged in; NULL before */
     char *idle_tag;
     uint64_t account;
     struct lit_scan scan;
@@ -67,6 +68,9 @@ struct session {
     bool subscribed, idle_dirty;
     bool upgraded; /* STARTTLS or COMPRESS: what stands behind in the input is not plain text */
     bool counted;  /* in users.c */
+    bool held;     /* req is complete and runs after the group */
+    bool plus;     /* "+ OK" for req's literal is written after the group */
+    uint8_t group_n, group_out;
     uint8_t line_n;
     char line[10]; /* of MODE_IDLE */
     uint16_t bad;  /* commands refused in a row */
@@ -89,8 +93,11 @@ void session_write(struct session *s, struct slice text);
 void session_write_buf(struct session *s, struct buf *b); /* empties b */
 /* "* BYE [code] text" and the end. */
 void session_bye(struct session *s, const char *text);
-/* The request has been answered: free it and take the next one from the input. */
+/* The request has been answered: free it and take the next one, from the group or the input. */
 void session_next(struct session *s);
+/* Nothing runs any more: what was held begins, or the input goes on. */
+void session_go_on(struct session *s);
+void session_pause(struct session *s); /* a job begins: input waits */
 /* Counts a refused command; too many in a row end the session. */
 void session_bad(struct session *s);
 void session_idle_timeout(struct session *s); /* sets the connection's timeout for its state */

@@ -1,7 +1,7 @@
 /* updates.c - compares the view that was announced with the one of the snapshot. The plan is made
-   in one step; writing it may take several, and only the end moves the session's pointer. Expunges
-   that may not be told now hold back EXISTS too, because the new numbers would be behind them;
-   flags of messages that the client knows are told at once. */
+   in one step; writing it may take several, and only the end moves the session's pointer. Where
+   expunges may not be told (RFC 9051 7.5.1), EXISTS and flags are: the view takes what has come
+   behind what has gone and is still counted. */
 #include "imap/updates.h"
 
 #include <stdlib.h>
@@ -38,22 +38,53 @@ static bool may_expunge(const struct request *r)
     return r->uid || (r->cmd->flags & CMD_EXPUNGE);
 }
 
-/* What others changed after us is told, .SILENT or not. RFC 9051 6.4.6 */
-static int unhide_later(struct request *r, struct txn *t, struct updates *u, struct err *e)
+/* What others changed behind the commands of our group is told, .SILENT or not. RFC 9051 6.4.6 */
+static int find_later(struct request *r, struct txn *t, struct updates *u, struct uidset *later,
+                      struct err *e)
 {
-    UIDSET_SCOPE later = {0};
+    uint64_t ours = r->log_at;
+    for (const struct request *q = r->group_next; q; q = q->group_next)
+        if (q->log_at > ours)
+            ours = q->log_at;
+    if (!ours || u->modseq <= ours)
+        return 0;
     struct err why = {0};
-    if (u->modseq <= r->silent_modseq)
+    if (change_since(t, r->s->sel->collection, ours, later, NULL, &why) == 0)
         return 0;
-    if (change_since(t, r->s->sel->collection, r->silent_modseq, &later, NULL, &why) == 0) {
-        uidset_subtract(&u->quiet, &later);
-        return 0;
-    }
     if (why.code != ERR_NOTFOUND) {
         *e = why;
         return -1;
     }
-    uidset_clear(&u->quiet);
+    view_all(r->s->sel->view, later); /* the log is too short */
+    return 0;
+}
+
+/* Takes out what the commands behind tell themselves, and what .SILENT hides. */
+static int plan_silence(struct request *r, struct txn *t, struct updates *u, struct err *e)
+{
+    UIDSET_SCOPE later = {0};
+    UIDSET_SCOPE theirs = {0};
+    if (find_later(r, t, u, &later, e))
+        return -1;
+    for (const struct request *q = r->group_next; q; q = q->group_next) {
+        if (q->force)
+            uidset_add_set(&theirs, q->force);
+        if (q->silent)
+            uidset_add_set(&theirs, q->silent);
+    }
+    uidset_subtract(&theirs, &later);
+    uidset_subtract(&u->report, &theirs);
+    if (!r->silent)
+        return 0;
+    for (const struct request *q = r->group_next; q; q = q->group_next)
+        if (q->others)
+            uidset_add_set(&later, q->others);
+    uidset_copy(&u->quiet, r->silent);
+    uidset_subtract(&u->quiet, &later);
+    if (r->s->enabled & ENABLED_CONDSTORE)
+        uidset_add_set(&u->report, &u->quiet);
+    else
+        uidset_subtract(&u->report, &u->quiet);
     return 0;
 }
 
@@ -72,15 +103,8 @@ static int plan_flags(struct request *r, struct txn *t, struct updates *u, struc
             view_all(sel->view, &u->report); /* the log is too short: tell all */
         }
     }
-    if (r->silent) {
-        uidset_copy(&u->quiet, &u->report);
-        uidset_intersect(&u->quiet, r->silent);
-        if (unhide_later(r, t, u, e))
-            return -1;
-        if (!(r->s->enabled & ENABLED_CONDSTORE))
-            for (size_t i = 0; i < u->quiet.n; i++)
-                uidset_remove(&u->report, u->quiet.r[i].first, u->quiet.r[i].last);
-    }
+    if ((r->log_at || r->group_next) && plan_silence(r, t, u, e))
+        return -1;
     if (r->force)
         uidset_add_set(&u->report, r->force);
     return 0;
@@ -94,15 +118,15 @@ static int plan_view(struct request *r, struct txn *t, struct updates *u, struct
     if (view_get(t, sel->collection, &now, e))
         return -1;
     view_minus(sel->view, now, &u->gone);
-    if (!uidset_empty(&u->gone) && !may_expunge(r)) {
-        uidset_clear(&u->gone);
-        view_unref(now);
-        u->now = view_ref(sel->view);
-        return 0;
-    }
-    u->now = now;
     UIDSET_SCOPE added = {0};
     view_minus(now, sel->view, &added);
+    if (!uidset_empty(&u->gone) && !may_expunge(r)) {
+        uidset_clear(&u->gone);
+        u->now = view_with(sel->view, &added, view_uidnext(now));
+        view_unref(now);
+    } else {
+        u->now = now;
+    }
     u->exists = !uidset_empty(&added);
     if (u->exists && !(s->enabled & ENABLED_REV2)) {
         recent_take(s->account, sel->collection, sel->read_only, &added, &sel->recent);
@@ -127,7 +151,7 @@ static int plan(struct request *r, struct txn *t, struct err *e)
     BUG_IF(!u);
     r->updates = u;
     u->modseq = c.modseq;
-    if (c.modseq == view_modseq(sel->view) && c.modseq == sel->modseq && !r->force) {
+    if (c.modseq == view_modseq(sel->view) && c.modseq == sel->modseq && !r->force && !r->silent) {
         u->now = view_ref(sel->view);
         return 0;
     }

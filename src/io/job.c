@@ -138,6 +138,20 @@ static void pool_push(struct pool *p, struct job *job)
     job_done(job);
 }
 
+void job_submit_writes(struct job *first)
+{
+    void (*submit)(struct job *) = writer;
+    if (submit) {
+        submit(first);
+        return;
+    }
+    for (struct job *next; first; first = next) {
+        next = first->queued_next;
+        err_set(&first->err, ERR_BUSY, "no store is open");
+        job_done(first);
+    }
+}
+
 void job_submit(struct job *job)
 {
     job->queued_us = clock_mono_us();
@@ -148,16 +162,10 @@ void job_submit(struct job *job)
         job_msg(job)->fn = run_on_loop;
         loop_post(job->loop, job_msg(job));
         return;
-    case PLACE_WRITE: {
-        void (*submit)(struct job *) = writer;
-        if (submit) {
-            submit(job);
-            return;
-        }
-        err_set(&job->err, ERR_BUSY, "no store is open");
-        job_done(job);
+    case PLACE_WRITE:
+        job->queued_next = NULL;
+        job_submit_writes(job);
         return;
-    }
     case PLACE_CPU:
     case PLACE_READ:
         pool_push(&pools[job->place], job);

@@ -40,13 +40,16 @@ struct job {
 };
 
 void job_submit(struct job *job); /* from any thread */
+/* WRITE jobs of one account, linked by queued_next: they arrive at the writer together and in this
+   order, so that one commit carries them if its batch has room. */
+void job_submit_writes(struct job *first);
 
 int jobs_start(unsigned cpu_threads, unsigned read_threads, struct err *e);
 /* Waits for what is queued; a CPU or READ job that comes later is done() with ERR_BUSY, unrun. */
 void jobs_stop(void);
 
 /* store/ tells where WRITE jobs go. */
-void jobs_set_writer(void (*submit)(struct job *));
+void jobs_set_writer(void (*submit)(struct job *first)); /* jobs linked by queued_next */
 
 /* For writers: hand a finished or moved job on (to its loop, or the next place). */
 void job_finish(struct job *job, enum job_next next);

@@ -64,10 +64,13 @@ int entry_store_flags(struct txn *t, uint64_t collection, uint64_t person,
    ERR_LIMIT over imap.copy_max, ERR_QUOTA never (an item counts once). */
 int entry_copy(struct txn *t, uint64_t from, const struct uidset *uids, uint64_t to,
                struct uidset *copied, uint32_t *ret_first, struct err *e);
-/* uids == NULL: all, however many. */
+/* uids == NULL: all. However many: who moves very many does it in slices. */
 int entry_move(struct txn *t, uint64_t from, const struct uidset *uids, uint64_t to,
                struct uidset *moved, uint32_t *ret_first, struct err *e);
 
 /* uids == NULL: all. only_deleted: just those with \Deleted (EXPUNGE, UID EXPUNGE). */
 int entry_expunge(struct txn *t, uint64_t collection, const struct uidset *uids, bool only_deleted,
                   struct uidset *expunged, struct err *e);
+/* No more than `max` of them, lowest uids first: 1 when there are more, 0, -1. */
+int entry_expunge_some(struct txn *t, uint64_t collection, const struct uidset *uids,
+                       bool only_deleted, size_t max, struct uidset *expunged, struct err *e);

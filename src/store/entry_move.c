@@ -9,7 +9,7 @@
 #include "store/entry_rows.h"
 
 SETTING(imap, copy_max, INT, 200000, 100, 10000000,
-        "Most messages that one COPY or MOVE takes. More get NO [LIMIT].");
+        "Most messages that one COPY takes. More get NO [LIMIT].");
 
 DB_STMT(entry_copy_run,
         "INSERT INTO entry (account, collection, uid, item, flags, modseq, saved_at, size) "
@@ -170,8 +170,7 @@ int entry_move(struct txn *t, uint64_t from, const struct uidset *uids, uint64_t
                struct uidset *moved, uint32_t *ret_first, struct err *e)
 {
     ENTRY_ROWS_SCOPE rows = {0};
-    size_t max = uids ? (size_t)setting_get(&set_imap_copy_max) : SIZE_MAX;
-    if (entry_rows_read(t, from, uids, 0, max, &rows, e))
+    if (entry_rows_read(t, from, uids, 0, SIZE_MAX, &rows, e))
         return -1;
     *ret_first = 0;
     if (rows.n && (copy_rows(t, from, &rows, to, ret_first, e) || drop_rows(t, from, &rows, e)))
@@ -181,15 +180,21 @@ int entry_move(struct txn *t, uint64_t from, const struct uidset *uids, uint64_t
     return 0;
 }
 
-int entry_expunge(struct txn *t, uint64_t collection, const struct uidset *uids, bool only_deleted,
-                  struct uidset *expunged, struct err *e)
+int entry_expunge_some(struct txn *t, uint64_t collection, const struct uidset *uids,
+                       bool only_deleted, size_t max, struct uidset *expunged, struct err *e)
 {
-    ENTRY_ROWS_SCOPE rows = {0};
-    if (entry_rows_read(t, collection, uids, only_deleted ? FLAG_DELETED : 0, SIZE_MAX, &rows, e))
+    ENTRY_ROWS_SCOPE rows = {.cut = true};
+    if (entry_rows_read(t, collection, uids, only_deleted ? FLAG_DELETED : 0, max, &rows, e))
         return -1;
     if (rows.n && (drop_rows(t, collection, &rows, e) || leave_items(t, &rows, e)))
         return -1;
     if (expunged)
         entry_rows_uids(&rows, expunged);
-    return 0;
+    return rows.more;
+}
+
+int entry_expunge(struct txn *t, uint64_t collection, const struct uidset *uids, bool only_deleted,
+                  struct uidset *expunged, struct err *e)
+{
+    return entry_expunge_some(t, collection, uids, only_deleted, SIZE_MAX, expunged, e);
 }

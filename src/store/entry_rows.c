@@ -44,6 +44,11 @@ static int read_range(struct txn *t, uint64_t collection, const struct uidrange 
                 rows->r[rows->n - 1].ends_run = true;
             continue;
         }
+        if (rows->n == max && rows->cut) {
+            rows->more = true;
+            rc = 0;
+            break;
+        }
         if (rows->n == max) {
             rc = err_set(e, ERR_LIMIT, "more than %zu messages at once", max);
             break;
@@ -66,7 +71,7 @@ int entry_rows_read(struct txn *t, uint64_t collection, const struct uidset *uid
     static const struct uidrange all = {1, UINT32_MAX};
     const struct uidrange *r = uids ? uids->r : &all;
     size_t n = uids ? uids->n : 1;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && !ret->more; i++)
         if (read_range(t, collection, &r[i], flags, max, ret, e))
             return -1;
     return 0;

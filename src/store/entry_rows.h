@@ -17,6 +17,8 @@ struct entry_row {
 struct entry_rows {
     struct entry_row *r;
     size_t n, cap;
+    bool cut;  /* set before reading: stop at max instead of failing */
+    bool more; /* stopped so */
 };
 
 #define ENTRY_ROWS_SCOPE __attribute__((cleanup(entry_rows_done))) struct entry_rows

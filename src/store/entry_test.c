@@ -342,6 +342,48 @@ static void copies_share_their_item(void **state)
     test_store_close();
 }
 
+struct some {
+    size_t max;
+    int more;
+    struct uidset gone;
+};
+
+static int expunge_some(struct txn *t, void *arg, struct err *e)
+{
+    struct some *s = arg;
+    s->more = entry_expunge_some(t, INBOX, NULL, true, s->max, &s->gone, e);
+    return s->more < 0 ? -1 : 0;
+}
+
+/* Slices of 4: the lowest that have the flag, and the count tells when all are gone. */
+static void expunge_goes_in_slices(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    test_store_open(2);
+    fill(20);
+    struct doing d = {.what = STORE,
+                      .from = INBOX,
+                      .op = FLAGS_ADD,
+                      .flags = {.system = FLAG_DELETED},
+                      .unchanged_since = UINT64_MAX};
+    set(&d.uids, "2,4:6,9,11:13");
+    run(&d);
+    struct some s = {.max = 4};
+    assert_int_equal(store_write(ACCOUNT, expunge_some, &s, &e), 0);
+    assert_int_equal(s.more, 1);
+    assert_set(&s.gone, "2,4:6");
+    assert_int_equal(mailbox(INBOX).messages, 16);
+    uidset_clear(&s.gone);
+    assert_int_equal(store_write(ACCOUNT, expunge_some, &s, &e), 0);
+    assert_int_equal(s.more, 0);
+    assert_set(&s.gone, "9,11:13");
+    assert_int_equal(mailbox(INBOX).deleted, 0);
+    uidset_done(&s.gone);
+    doing_done(&d);
+    test_store_close();
+}
+
 static void limits_and_missing_mailboxes(void **state)
 {
     (void)state;
@@ -474,6 +516,7 @@ int main(void)
         cmocka_unit_test(keywords_past_the_word),
         cmocka_unit_test(seen_is_everybodys_own),
         cmocka_unit_test(copies_share_their_item),
+        cmocka_unit_test(expunge_goes_in_slices),
         cmocka_unit_test(limits_and_missing_mailboxes),
         cmocka_unit_test(random_walk),
     };

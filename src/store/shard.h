@@ -123,7 +123,7 @@ int shard_write(struct shard *s, int (*fn)(struct txn *t, void *arg, struct err 
 /* --- writer.c ------------------------------------------------------------------------------- */
 int writer_start(struct shard *s, struct err *e);
 void writer_stop(struct shard *s);
-void writer_submit(struct job *job);
+void writer_submit(struct job *first); /* and those linked behind it by queued_next */
 /* Where a record of this length will stand; appended when the batch commits. */
 void writer_append(struct shard *s, struct blob_staged *staged, const struct record_origin *o,
                    uint64_t *ret_pack, uint64_t *ret_at);

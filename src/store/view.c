@@ -146,9 +146,10 @@ struct view *view_successor(const struct view *old, const struct uidset *gone,
     return v;
 }
 
-struct view *view_without(struct view *v, const struct uidset *uids)
+struct view *view_with(const struct view *v, const struct uidset *uids, uint32_t uidnext)
 {
-    return view_successor(v, uids, NULL, v->modseq, v->uidnext);
+    static const struct uidset none;
+    return view_successor(v, &none, uids, v->modseq, uidnext);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */

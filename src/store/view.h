@@ -30,5 +30,6 @@ void view_all(const struct view *v, struct uidset *uids);
 /* What is in `a` and not in `b`: expunged when a is the older. */
 void view_minus(const struct view *a, const struct view *b, struct uidset *uids);
 
-/* `v` without these uids (announced expunges), for sessions that may announce only some. */
-struct view *view_without(struct view *v, const struct uidset *uids);
+/* `v` with these uids, which came later, behind it: for sessions that may not announce what has
+   gone. Its modseq stays that of v. */
+struct view *view_with(const struct view *v, const struct uidset *uids, uint32_t uidnext);

@@ -88,11 +88,13 @@ static void successors_agree_with_a_list(void **state)
         v = w;
     }
     UIDSET_SCOPE some = {0};
-    uidset_add(&some, 1, TOP / 2);
-    struct view *w = view_without(v, &some);
-    uidset_subtract(&now, &some);
+    uidset_add(&some, next + 5, next + 3000);
+    struct view *w = view_with(v, &some, next + 3001);
+    same(v, &now);
+    uidset_add_set(&now, &some);
     same(w, &now);
     assert_int_equal(view_modseq(w), view_modseq(v));
+    assert_int_equal(view_uidnext(w), next + 3001);
     view_unref(w);
     view_unref(v);
 }

@@ -365,14 +365,20 @@ static void *writer_main(void *arg)
     return NULL;
 }
 
-void writer_submit(struct job *job)
+void writer_submit(struct job *first)
 {
-    struct shard *s = shard_of(job->account);
-    job->queued_next = NULL;
-    job->queued_us = clock_mono_us();
+    struct shard *s = shard_of(first->account);
+    struct job *last = first;
+    int64_t now = clock_mono_us();
+    for (;;) {
+        last->queued_us = now;
+        if (!last->queued_next)
+            break;
+        last = last->queued_next;
+    }
     pthread_mutex_lock(&s->lock);
-    *s->tail = job;
-    s->tail = &job->queued_next;
+    *s->tail = first;
+    s->tail = &last->queued_next;
     pthread_cond_signal(&s->wake);
     pthread_mutex_unlock(&s->lock);
 }
