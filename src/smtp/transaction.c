@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/metric.h"
+#include "base/utf8.h"
 #include "mail/host.h"
 #include "mail/prefix.h"
 #include "smtp/session.h"
@@ -111,6 +112,12 @@ static const char *with_protocol(struct smtp_session *s)
     return utf8 ? (tls ? "UTF8SMTPS" : "UTF8SMTP") : tls ? "ESMTPS" : "ESMTP";
 }
 
+/* RFC 6531 3.7.3: trace lines must do for servers without SMTPUTF8 too, when the message does. */
+static struct slice named_recipient(const struct smtp_transaction *t)
+{
+    return t->n == 1 && ascii_only(t->recipients[0].address) ? t->recipients[0].address : S("");
+}
+
 static struct slice received_line(struct smtp_session *s)
 {
     struct smtp_transaction *t = s->t;
@@ -123,7 +130,7 @@ static struct slice received_line(struct smtp_session *s)
         .with = slice_str(with_protocol(s)),
         .tls = conn_tls_summary(s->c),
         .id = slice_str(t->trace.id),
-        .recipient = t->n == 1 ? t->recipients[0].address : S(""),
+        .recipient = named_recipient(t),
         .at = clock_now(),
     };
     if (hide)

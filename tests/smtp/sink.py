@@ -38,7 +38,19 @@ class Session(socketserver.StreamRequestHandler):
             if not line.endswith(b"\n"):  # it broke off: nothing was sent
                 return
             lines.append(line[1:] if line.startswith(b".") else line)
+        if self.server.hold:  # it has the text and never says so
+            self.server.held += 1
+            return self.rfile.read()
         self.server.got.append(Transaction(self.sender, self.recipients, b"".join(lines), self.tls))
+        self.say("250 2.0.0 taken")
+
+    def bdat(self, line):
+        words = line.split()
+        self.chunks += self.rfile.read(int(words[1]))
+        if len(words) < 3:
+            return self.say("250 2.0.0 go on")
+        self.server.got.append(Transaction(self.sender, self.recipients, self.chunks, self.tls))
+        self.chunks = b""
         self.say("250 2.0.0 taken")
 
     def hello(self):
@@ -58,7 +70,7 @@ class Session(socketserver.StreamRequestHandler):
         return True
 
     def handle(self):
-        self.tls, self.sender, self.recipients = False, None, []
+        self.tls, self.sender, self.recipients, self.chunks = False, None, [], b""
         self.server.sessions += 1
         self.say("220 sink ESMTP")
         while line := self.rfile.readline().decode("utf-8", "replace").strip():
@@ -73,6 +85,8 @@ class Session(socketserver.StreamRequestHandler):
                 self.say(self.rcpt(line).strip("\r"))
             elif verb == "DATA":
                 self.data()
+            elif verb == "BDAT":
+                self.bdat(line)
             elif verb == "STAR":
                 if not self.starttls():
                     return
@@ -92,6 +106,7 @@ class Sink(socketserver.ThreadingTCPServer):
         self.extensions = list(extensions)
         self.got, self.seen, self.commands, self.sessions = [], set(), [], 0
         self.broken_tls = broken_tls
+        self.hold, self.held = False, 0
         if certificate or broken_tls:
             self.extensions.append("STARTTLS")
         if certificate:
