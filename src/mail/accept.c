@@ -14,8 +14,9 @@
 #include "mail/queue.h"
 #include "mail/submit.h"
 
-SETTING(smtp, max_received, INT, 50, 10, 1000,
-        "A message with more Received lines than this is in a loop and refused (5.4.6).");
+SETTING(smtp, max_received, INT, 100, 10, 1000,
+        "A message with so many Received lines is in a loop and refused (5.4.6). RFC 5321 6.3 asks "
+        "for 100 or more.");
 METRIC_COUNTER_BY(mail_accepted, "way", "mailbox spool refused",
                   "Messages taken: put into mailboxes at once, through the spool, or refused.");
 

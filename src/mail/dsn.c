@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "format/date.h"
 #include "mail/host.h"
+#include "proto/smtp/xtext.h"
 
 static const struct {
     unsigned bit; /* of NOTIFY */
@@ -65,14 +66,35 @@ static bool is_utf8_report(const struct outbox_message *m, const struct dsn_reci
     return !ascii;
 }
 
+/* RFC 3464 2.3.6: "smtp" is for what a server said. */
+static bool is_reply(const struct dsn_recipient *r)
+{
+    struct slice d = r->diagnostic;
+    return r->remote.n && d.n >= 3 && ascii_digit(d.p[0]) && ascii_digit(d.p[1]) &&
+           ascii_digit(d.p[2]);
+}
+
+/* RFC 6533 3: in a report that is ASCII, the type utf-8 has its characters in \x{} form. */
+static void add_original_recipient(struct slice orcpt, bool utf8, struct buf *out)
+{
+    BUF_SCOPE encoded = {.max = 8 * 1024};
+    struct slice address = orcpt, type = slice_cut(&address, ';');
+    if (!utf8 && slice_eqi(type, S("utf-8"))) {
+        buf_add(&encoded, S("utf-8;"));
+        xtext_encode_utf8_addr(address, false, &encoded);
+        orcpt = buf_slice(&encoded);
+    }
+    add_field(out, "Original-Recipient: ", orcpt);
+}
+
 /* RFC 3464 2.3. */
-static void add_recipient(const struct outbox_message *m, const struct dsn_recipient *r,
+static void add_recipient(const struct outbox_message *m, const struct dsn_recipient *r, bool utf8,
                           struct buf *out)
 {
     struct slice address = r->recipient->address;
     buf_add(out, S("\r\n"));
     if (r->recipient->orcpt.n)
-        add_field(out, "Original-Recipient: ", r->recipient->orcpt);
+        add_original_recipient(r->recipient->orcpt, utf8, out);
     add_field(out, ascii_only(address) ? "Final-Recipient: rfc822; " : "Final-Recipient: utf-8; ",
               address);
     add_field(out, "Action: ", slice_str(actions[r->action].action));
@@ -80,7 +102,8 @@ static void add_recipient(const struct outbox_message *m, const struct dsn_recip
     if (r->remote.n)
         add_field(out, "Remote-MTA: dns; ", r->remote);
     if (r->diagnostic.n)
-        add_field(out, "Diagnostic-Code: smtp; ", slice_sub(r->diagnostic, 0, 800));
+        add_field(out, is_reply(r) ? "Diagnostic-Code: smtp; " : "Diagnostic-Code: x-carbonado; ",
+                  slice_sub(r->diagnostic, 0, 800));
     add_date(out, "Last-Attempt-Date: ", clock_now());
     if (r->action == DSN_DELAYED)
         add_date(out, "Will-Retry-Until: ", m->expires_at / 1000);
@@ -142,7 +165,7 @@ void dsn_write(const struct outbox_message *m, const struct dsn_recipient *r, si
         add_field(out, "Original-Envelope-Id: ", m->envid);
     add_date(out, "Arrival-Date: ", m->queued_at / 1000);
     for (size_t i = 0; i < n; i++)
-        add_recipient(m, &r[i], out);
+        add_recipient(m, &r[i], utf8, out);
     buf_addf(out, "\r\n--%s\r\nContent-Type: %s\r\n%s\r\n", boundary,
              whole ? (m->smtputf8 ? "message/global" : "message/rfc822")
                    : (m->smtputf8 ? "message/global-headers" : "text/rfc822-headers"),

@@ -51,6 +51,16 @@ static void refuse(struct smtp_session *s, unsigned code, const struct err *e)
     smtp_transaction_end(s);
 }
 
+static bool asks_for_utf8(struct slice args)
+{
+    for (struct slice word; args.p;) {
+        word = slice_cut(&args, ' ');
+        if (slice_eqi(word, S("SMTPUTF8")))
+            return true;
+    }
+    return false;
+}
+
 void smtp_cmd_mail(struct smtp_session *s, struct slice args)
 {
     struct err e = {0};
@@ -63,9 +73,12 @@ void smtp_cmd_mail(struct smtp_session *s, struct slice args)
         return;
     }
     struct smtp_transaction *t = s->t;
-    if (smtp_mail_parse(args, smtp_session_offer(s), &t->arena, &t->mail, &e))
-        refuse(s, e.code == ERR_UNSUPPORTED ? 555 : 501, &e);
-    else if (t->mail.size > (uint64_t)setting_get(&set_smtp_message_max)) {
+    if (smtp_mail_parse(args, smtp_session_offer(s), &t->arena, &t->mail, &e)) {
+        if (smtp_session_needs_ascii(s, args, asks_for_utf8(args), 550))
+            smtp_transaction_end(s);
+        else
+            refuse(s, e.code == ERR_UNSUPPORTED ? 555 : 501, &e);
+    } else if (t->mail.size > (uint64_t)setting_get(&set_smtp_message_max)) {
         err_set(&e, ERR_LIMIT, "5.3.4 Message is too large");
         refuse(s, 552, &e);
     } else if (s->profile->kind == KIND_SUBMISSION)

@@ -58,12 +58,25 @@ static unsigned code_of(const struct err *e)
     return e->text[0] == '5' ? 550 : 451;
 }
 
+/* RFC 6409 4.2: a domain that is somebody else's must be whole. */
+static bool is_unqualified(const struct rcpt_job *j)
+{
+    ptrdiff_t at = slice_rfind(j->rcpt.to.address, '@');
+    struct slice domain = slice_from(j->rcpt.to.address, (size_t)(at + 1));
+    return j->relay && j->n == 1 && j->targets[0].account == 0 && at >= 0 &&
+           !slice_starts(domain, S("[")) && slice_find(domain, '.') < 0;
+}
+
 static void resolved(struct smtp_session *s, struct smtp_job *base)
 {
     struct rcpt_job *j = list_entry(base, struct rcpt_job, base);
     struct smtp_transaction *t = s->t;
     if (base->job.err.code) {
         smtp_session_refuse(s, code_of(&base->job.err), "4.3.0", &base->job.err);
+        return;
+    }
+    if (is_unqualified(j)) {
+        smtp_session_error(s, 554, "5.1.2", "The domain is not fully qualified");
         return;
     }
     if (!make_room(t)) {
@@ -89,7 +102,8 @@ void smtp_cmd_rcpt(struct smtp_session *s, struct slice args)
         return;
     }
     if (smtp_rcpt_parse(args, smtp_session_offer(s), t->mail.utf8, &t->arena, &rcpt, &e)) {
-        smtp_session_refuse(s, e.code == ERR_UNSUPPORTED ? 555 : 501, "5.5.4", &e);
+        if (!smtp_session_needs_ascii(s, args, t->mail.utf8, 553))
+            smtp_session_refuse(s, e.code == ERR_UNSUPPORTED ? 555 : 501, "5.5.4", &e);
         return;
     }
     struct rcpt_job *j = calloc(1, sizeof(*j));

@@ -3,9 +3,11 @@
 #include "base/utf8.h"
 #include "smtp/session.h"
 
+/* RFC 6531 3.7.4.2: an argument that is not ASCII says so behind it. */
 void smtp_cmd_vrfy(struct smtp_session *s, struct slice args)
 {
-    if (args.n == 0 || !ascii_only(args))
+    bool utf8 = args.n > 9 && slice_eqi(slice_from(args, args.n - 9), S(" SMTPUTF8"));
+    if (args.n == 0 || (utf8 ? !utf8_valid(args) : !ascii_only(args)))
         smtp_session_error(s, 501, "5.5.4", "VRFY needs an argument in ASCII");
     else
         smtp_session_reply(s, 252, "2.5.0", "Send the message and see");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/metric.h"
+#include "base/utf8.h"
 #include "io/peers.h"
 #include "mail/host.h"
 #include "proto/smtp/reply.h"
@@ -61,8 +62,7 @@ static void write_reply(struct smtp_session *s, unsigned code, struct slice enha
                         struct slice text)
 {
     BUF_SCOPE out = {0};
-    bool utf8 = s->t && s->t->mail.utf8;
-    smtp_reply_write(&out, code, enhanced, text, utf8);
+    smtp_reply_write(&out, code, enhanced, text); /* RFC 6531 3.7.4.2: ASCII, always */
     conn_write(s->c, buf_slice(&out));
     if (code >= 400)
         metric_add(&metric_smtp_refusals, s->profile->index, 1);
@@ -101,6 +101,14 @@ void smtp_session_error(struct smtp_session *s, unsigned code, const char *enhan
 {
     smtp_session_reply(s, code, enhanced, "%s", text);
     count_error(s);
+}
+
+bool smtp_session_needs_ascii(struct smtp_session *s, struct slice args, bool utf8, unsigned code)
+{
+    if (utf8 || ascii_only(args) || !utf8_valid(args))
+        return false;
+    smtp_session_error(s, code, "5.6.7", "An address that is not ASCII needs SMTPUTF8");
+    return true;
 }
 
 void smtp_session_refuse(struct smtp_session *s, unsigned code, const char *enhanced,

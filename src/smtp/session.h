@@ -83,6 +83,9 @@ void smtp_session_refuse(struct smtp_session *s, unsigned code, const char *enha
                          const struct err *e);
 void smtp_session_error(struct smtp_session *s, unsigned code, const char *enhanced,
                         const char *text);
+/* RFC 6531 3.5: the refusal of an address that is not ASCII in a command that did not ask for
+   SMTPUTF8; false, and nothing said: that was not the reason. */
+bool smtp_session_needs_ascii(struct smtp_session *s, struct slice args, bool utf8, unsigned code);
 /* The reply code for an error at the end of a message. */
 unsigned smtp_session_code_of(const struct err *e);
 /* Says it and closes. */

@@ -1,7 +1,9 @@
 /* settings.c - limits: each is checked before memory is taken, and says so when it is passed. */
 #include "smtp/settings.h"
 
+#include "base/utf8.h"
 #include "io/peers.h"
+#include "mail/host.h"
 #include "smtp/smtp.h"
 
 SETTING(
@@ -32,7 +34,10 @@ SETTING(smtp, strict_helo, BOOL, 0, 0, 1,
 SETTING_STR(smtp, trusted, "", NULL,
             "Addresses and networks (CIDR) of our own hops, which may use XCLIENT and XFORWARD.");
 
+/* RFC 6531 3.7.1: the name that is said before anybody could ask for SMTPUTF8 is ASCII. */
 int smtp_init(struct err *e)
 {
+    if (!ascii_only(mail_hostname()))
+        return err_set(e, ERR_SYNTAX, "mail.hostname must be ASCII: A-labels (xn--...) for others");
     return cidr_check(slice_str(setting_text(&set_smtp_trusted)), e);
 }

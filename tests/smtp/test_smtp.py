@@ -144,6 +144,9 @@ def test_auth_failures(server):
 def test_senders_are_checked(server):
     with Smtp(server, "SUBMISSION") as smtp:
         login(smtp)
+        smtp.ask("MAIL FROM:<user1@example.test>")
+        assert smtp.ask("RCPT TO:<sales@intern>") == (554, "5.1.2 The domain is not fully qualified")
+        smtp.ask("RSET")
         code, text = smtp.ask("MAIL FROM:<user2@example.test>")
         assert (code, text[:5]) == (550, "5.7.1")
         [reply] = smtp.deliver("user1@example.test", ["user2@example.test"], b"From: user3@example.test\r\n\r\nx\r\n")
@@ -184,7 +187,7 @@ def test_a_forward_that_comes_back_is_a_loop(server):
         text = message("loop", "Delivered-To: away@example.test\r\n")
         [reply] = smtp.deliver("a@b.example", ["away@example.test"], text)
         assert reply[0] == 554 and reply[1].startswith("5.4.6")
-        received = "".join(f"Received: from a by b; {n}\r\n" for n in range(60))
+        received = "".join(f"Received: from a by b; {n}\r\n" for n in range(100))
         [reply] = smtp.deliver("a@b.example", ["user1@example.test"], message("hops", received))
         assert reply[0] == 554 and reply[1].startswith("5.4.6")
 
@@ -278,7 +281,13 @@ def test_limits_of_text(server):
 
 def test_smtputf8(server):
     with Smtp(server, "SMTP") as smtp:
-        assert smtp.ask("MAIL FROM:<j\u00fcrgen@b.example>".encode())[0] == 501
+        assert smtp.ask("MAIL FROM:<j\u00fcrgen@b.example>".encode()) == (
+            550, "5.6.7 An address that is not ASCII needs SMTPUTF8")
+        smtp.ask("MAIL FROM:<a@b.example>")
+        assert smtp.ask("RCPT TO:<j\u00fcrgen@example.test>".encode())[0] == 553
+        smtp.ask("RSET")
+        assert smtp.ask("VRFY j\u00fcrgen".encode())[0] == 501
+        assert smtp.ask("VRFY j\u00fcrgen SMTPUTF8".encode())[0] == 252
         assert smtp.ask("MAIL FROM:<j\u00fcrgen@b\u00fccher.example> SMTPUTF8 BODY=8BITMIME".encode())[0] == 250
         assert smtp.ask("RCPT TO:<user1@example.test>")[0] == 250
         assert smtp.ask("DATA")[0] == 354

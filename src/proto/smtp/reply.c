@@ -3,23 +3,19 @@
 
 #include <stdio.h>
 
-#include "base/utf8.h"
-
 enum { LINE_TEXT_MAX = 510 };
 
-static void add_printable(struct buf *out, struct slice s, bool utf8)
+static void add_printable(struct buf *out, struct slice s)
 {
-    bool keep = utf8 && utf8_valid(s);
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        bool good = (c >= 32 && c < 127) || c == '\t' || (keep && c >= 0x80);
+        bool good = (c >= 32 && c < 127) || c == '\t';
         buf_addc(out, good ? s.p[i] : '?');
     }
 }
 
 /* RFC 5321 4.2.1; RFC 2034 4: the enhanced code stands in every line. */
-void smtp_reply_write(struct buf *out, unsigned code, struct slice enhanced, struct slice text,
-                      bool utf8)
+void smtp_reply_write(struct buf *out, unsigned code, struct slice enhanced, struct slice text)
 {
     do {
         struct slice line = slice_cut(&text, '\n');
@@ -28,7 +24,7 @@ void smtp_reply_write(struct buf *out, unsigned code, struct slice enhanced, str
             buf_add(out, enhanced);
             buf_addc(out, ' ');
         }
-        add_printable(out, slice_sub(line, 0, LINE_TEXT_MAX - 16), utf8);
+        add_printable(out, slice_sub(line, 0, LINE_TEXT_MAX - 16));
         buf_add(out, S("\r\n"));
     } while (text.p);
 }

@@ -6,9 +6,9 @@
 
 /* Appends a reply of one or more lines (cut at '\n' in text), each with the code and, unless it is
    empty, the enhanced status code. What is not printable ASCII becomes '?', so that nothing a
-   stranger sent can begin a line; UTF-8 stays when `utf8`. Lines are cut to 510 octets. */
-void smtp_reply_write(struct buf *out, unsigned code, struct slice enhanced, struct slice text,
-                      bool utf8);
+   stranger sent can begin a line (RFC 6531 3.7.4 allows no UTF-8 here). Lines are cut to 510
+   octets. */
+void smtp_reply_write(struct buf *out, unsigned code, struct slice enhanced, struct slice text);
 
 /* One whole reply as the client reads it. Zeroed at the start; text grows to SMTP_REPLY_MAX. */
 enum { SMTP_REPLY_MAX = 64 * 1024, SMTP_REPLY_LINE_MAX = 2048 };
