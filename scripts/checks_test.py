@@ -52,6 +52,24 @@ class Check(unittest.TestCase):
         for name in ("check-layers", "check-banned", "check-format", "check-rfcs"):
             self.bad(name, nothing, "nothing to check")
 
+    def test_hashes_names_what_hashes_by_itself(self):
+        self.good("check-hashes")
+        self.bad("check-hashes", {"src/io/b.c": "/* x */\nint h(int k)\n{\n    return 5381 * k;\n}\n"}, "src/io/b.c:4: a hash of its own")
+        self.bad("check-hashes", {"src/io/b.c": "/* x */\nint h(int k)\n{\n    return k % BUCKETS;\n}\n"},
+                 "src/io/b.c:4: buckets without base/hash.h")
+        self.good("check-hashes", {"src/io/b.c": '/* x 5381 */\n#include "base/hash.h"\nint h(int k)\n{\n    return k % BUCKETS;\n}\n'})
+
+    def test_security_names_what_is_not_there(self):
+        classes = [*range(1, 18), 20, 24, 25]
+        tests = {"tests/x/test_y.py": "def test_z():\n    pass\n"}
+        page = "".join(f"| {n} | what | `tests/x/test_y.py::test_z` |\n" for n in classes)
+        self.good("check-security", {**tests, "docs/security.md": page})
+        self.bad("check-security", {**tests, "docs/security.md": page.replace("test_z", "test_q", 1)},
+                 "docs/security.md:1: tests/x/test_y.py has no test_q")
+        self.bad("check-security", {"docs/security.md": page}, "docs/security.md:1: tests/x/test_y.py is not there")
+        self.bad("check-security", {**tests, "docs/security.md": page.replace("| 24 |", "| x |")}, "class 24 has no row")
+        self.bad("check-security", {}, "nothing to check")
+
     def test_layers_names_the_include_upwards(self):
         self.bad("check-layers", {"src/base/a.c": '/* x */\n\n#include "io/b.h"\n'},
                  "src/base/a.c:3: base may not include io/b.h")

@@ -2,6 +2,8 @@
 #include "base/hash.h"
 
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/test.h"
 
@@ -77,12 +79,45 @@ static void map_agrees_with_a_list(void **state)
     assert_null(hmap_get(&m, S("key1")));
 }
 
+/* What hash_u64(1) is in a process of its own. main asks before this one draws its key. */
+static uint64_t hash_elsewhere(void)
+{
+    int fds[2];
+    uint64_t h = 0;
+    if (pipe(fds))
+        return 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        h = hash_u64(1);
+        _exit(write(fds[1], &h, sizeof(h)) == sizeof(h) ? 0 : 1);
+    }
+    if (pid < 0 || read(fds[0], &h, sizeof(h)) != sizeof(h))
+        h = 0;
+    waitpid(pid, NULL, 0);
+    close(fds[0]);
+    close(fds[1]);
+    return h;
+}
+
+static uint64_t elsewhere[3];
+
+static void the_key_differs_each_time(void **state)
+{
+    (void)state;
+    assert_true(elsewhere[0] && elsewhere[1] && elsewhere[2]);
+    assert_true(elsewhere[0] != elsewhere[1] && elsewhere[1] != elsewhere[2]);
+    assert_true(hash_u64(1) != elsewhere[0]);
+}
+
 int main(void)
 {
+    for (size_t i = 0; i < 3; i++)
+        elsewhere[i] = hash_elsewhere();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hash_depends_on_every_byte),
         cmocka_unit_test(keys_that_share_low_bits_spread),
         cmocka_unit_test(map_agrees_with_a_list),
+        cmocka_unit_test(the_key_differs_each_time),
     };
     return RUN_TESTS(tests);
 }
