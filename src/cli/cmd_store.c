@@ -2,11 +2,43 @@
 #include <ftw.h>
 #include <sys/statvfs.h>
 
+#include "base/fd.h"
 #include "cli/ask.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "node/state.h"
 #include "store/check.h"
+
+/* Of the directory, whether used or not. */
+static int sum_accounts(struct cli *c, int64_t *accounts, int64_t *messages, int64_t *bytes,
+                        struct err *e)
+{
+    struct op_session *s = NULL;
+    bool more = true;
+    json_t *args = json_object();
+    int r = op_open(c->state_dir, &s, e);
+    while (r == 0 && more) {
+        json_t *page = NULL;
+        r = op_call(s, "quota.list", args, SNONE, &page, NULL, e);
+        const json_t *rows = r ? NULL : json_object_get(page, "accounts"), *row = NULL;
+        size_t i;
+        json_array_foreach(rows, i, row)
+        {
+            ++*accounts;
+            *messages += json_number(row, "messages");
+            *bytes += json_number(row, "bytes");
+        }
+        size_t n = json_array_size(rows);
+        more = n && json_is_true(json_object_get(page, "more"));
+        if (more)
+            json_object_set_new(args, "after",
+                                json_string(json_text(json_array_get(rows, n - 1), "address")));
+        json_decref(page);
+    }
+    op_close(s);
+    json_decref(args);
+    return r;
+}
 
 /* --- check --------------------------------------------------------------------------------------
  */
@@ -45,6 +77,15 @@ static void print_report(const struct store_check_report *r, json_t *lines)
     json_decref(o);
 }
 
+/* The store knows an account from its first use on; the directory knows them all. */
+static void count_accounts(struct cli *c, struct store_check_report *r)
+{
+    int64_t accounts = 0, messages = 0, bytes = 0;
+    if (sum_accounts(c, &accounts, &messages, &bytes, NULL) == 0 &&
+        (uint64_t)accounts > r->accounts)
+        r->accounts = (uint64_t)accounts;
+}
+
 static int check(struct cli *c)
 {
     struct checking k = {.lines = c->json ? json_array() : NULL};
@@ -61,12 +102,15 @@ static int check(struct cli *c)
     progress_begin(&k.progress, "Checking", 1000);
     int r = store_check(c->state_dir, repair, say, progress, &k, &report, &e);
     progress_end(&k.progress);
+    fd_closep(&lock);
+    uint64_t left = report.problems > report.repaired ? report.problems - report.repaired : 0;
+    if (r == 0 && !left)
+        count_accounts(c, &report);
     if (c->json && r == 0)
         print_report(&report, k.lines);
     json_decref(k.lines);
     if (r)
         return cli_fail(c, &e);
-    uint64_t left = report.problems > report.repaired ? report.problems - report.repaired : 0;
     if (!c->json)
         printf("%llu accounts, %llu messages, %llu packs: %llu problems, %llu repaired, "
                "%llu messages lost\n",
@@ -115,43 +159,13 @@ static uint64_t size_of(struct cli *c, const char *name)
     return file_bytes;
 }
 
-static int sum_accounts(struct cli *c, int64_t *accounts, int64_t *messages, int64_t *bytes)
-{
-    struct op_session *s = NULL;
-    struct err e = {0};
-    bool more = true;
-    json_t *args = json_object();
-    int r = op_open(c->state_dir, &s, &e);
-    while (r == 0 && more) {
-        json_t *page = NULL;
-        r = op_call(s, "quota.list", args, SNONE, &page, NULL, &e);
-        const json_t *rows = r ? NULL : json_object_get(page, "accounts"), *row = NULL;
-        size_t i;
-        json_array_foreach(rows, i, row)
-        {
-            ++*accounts;
-            *messages += json_number(row, "messages");
-            *bytes += json_number(row, "bytes");
-        }
-        size_t n = json_array_size(rows);
-        more = n && json_is_true(json_object_get(page, "more"));
-        if (more)
-            json_object_set_new(args, "after",
-                                json_string(json_text(json_array_get(rows, n - 1), "address")));
-        json_decref(page);
-    }
-    op_close(s);
-    json_decref(args);
-    return r ? cli_fail(c, &e) : CLI_OK;
-}
-
 static int stats(struct cli *c)
 {
     int64_t accounts = 0, messages = 0, bytes = 0;
     struct statvfs disk = {0};
-    int r = sum_accounts(c, &accounts, &messages, &bytes);
-    if (r)
-        return r;
+    struct err e = {0};
+    if (sum_accounts(c, &accounts, &messages, &bytes, &e))
+        return cli_fail(c, &e);
     uint64_t packs = size_of(c, "packs"), shards = size_of(c, "shards");
     statvfs(c->state_dir, &disk);
     uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;

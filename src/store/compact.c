@@ -210,17 +210,18 @@ static int retire_given_up(struct shard *s, struct err *e)
     return rc;
 }
 
-static int unlink_retired(struct shard *s, struct err *e)
+static int unlink_retired(struct shard *s, bool shred, struct err *e)
 {
     int64_t id = 0;
     int rc;
     while ((rc = next_pack(s, &stmt_compact_retired, id, -1, &id, NULL, e)) > 0)
-        if (packs_retire(&s->packs, (uint64_t)id) && shard_write(s, forget_job, &id, e))
+        if ((shred ? packs_shred : packs_retire)(&s->packs, (uint64_t)id) &&
+            shard_write(s, forget_job, &id, e))
             return -1;
     return rc;
 }
 
-int compact_shard(struct shard *s, unsigned share, unsigned *ret_packs, struct err *e)
+int compact_shard(struct shard *s, unsigned share, bool shred, unsigned *ret_packs, struct err *e)
 {
     int64_t id = 0, committed = 0;
     unsigned n = 0;
@@ -236,7 +237,7 @@ int compact_shard(struct shard *s, unsigned share, unsigned *ret_packs, struct e
         else
             return err_set(e, why.code, "%s", why.text);
     }
-    if (rc < 0 || unlink_retired(s, e) < 0)
+    if (rc < 0 || unlink_retired(s, shred, e) < 0)
         return -1;
     if (ret_packs)
         *ret_packs = n;

@@ -32,14 +32,28 @@ static struct {
     int64_t retention; /* shortened while the disk is nearly full */
 } m = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
+static pthread_mutex_t round_lock = PTHREAD_MUTEX_INITIALIZER;
+
+void maintain_lock(void)
+{
+    pthread_mutex_lock(&round_lock);
+}
+
+void maintain_unlock(void)
+{
+    pthread_mutex_unlock(&round_lock);
+}
+
 static void round_of(struct shard *s, int64_t retention, bool low)
 {
     int64_t now = clock_now_ms();
     unsigned share = low ? 1 : (unsigned)setting_get(&set_store_compact_share);
+    maintain_lock();
     if (prune_shard(s, now - retention, NULL) ||
         sweep_shard(s, now - (low ? 0 : BLOB_GRACE_MS), NULL) ||
-        compact_shard(s, share, NULL, NULL))
+        compact_shard(s, share, false, NULL, NULL))
         metric_inc(&metric_store_maintenance_failures_total);
+    maintain_unlock();
 }
 
 /* The oldest goes first: half of the time is taken away at each round until there is room. */

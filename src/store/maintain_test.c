@@ -128,7 +128,7 @@ static void deleted_mail_comes_to_its_end(void **state)
     assert_int_equal(count(&stmt_count_refs), 22);
     assert_int_equal(sweep_shard(shard(), clock_now_ms() + 1, &e), 0);
     assert_int_equal(count(&stmt_count_all), 22222203);
-    if (compact_shard(shard(), 50, &packs, &e))
+    if (compact_shard(shard(), 50, false, &packs, &e))
         fail_msg("%s", e.text);
     assert_int_equal(packs, 1);
 
@@ -139,7 +139,7 @@ static void deleted_mail_comes_to_its_end(void **state)
     assert_bytes(open, 1);
     message_close(open);
     /* It was pinned: the next round unlinks it. */
-    assert_int_equal(compact_shard(shard(), 50, &packs, &e), 0);
+    assert_int_equal(compact_shard(shard(), 50, false, &packs, &e), 0);
     assert_int_equal(packs, 0);
     assert_int_equal(message_open(&early, &m, &e), -1);
     assert_int_equal(e.code, ERR_NOTFOUND);

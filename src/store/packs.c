@@ -1,11 +1,15 @@
 /* packs.c - descriptors of pack files, shared by all readers of a shard. */
 #include "store/packs.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "store/pack.h"
 
 void packs_init(struct packs *p, unsigned shard, const char *dir)
@@ -99,9 +103,9 @@ void packs_unpin(struct packs *p, struct pack_file *f)
     pthread_mutex_unlock(&p->lock);
 }
 
-bool packs_retire(struct packs *p, uint64_t id)
+/* Nobody reads it, and nobody can begin to: the name is away. False: somebody does. */
+static bool put_away(struct packs *p, uint64_t id, const char *path, const char *away)
 {
-    char path[4096];
     pthread_mutex_lock(&p->lock);
     struct pack_file *f = find(p, id);
     if (f)
@@ -109,10 +113,54 @@ bool packs_retire(struct packs *p, uint64_t id)
     bool busy = f && f->pins;
     if (f && !busy)
         drop(p, f);
-    if (!busy) {
-        pack_path(path, sizeof path, p->dir, id);
-        busy = unlink(path) != 0 && errno != ENOENT;
-    }
+    if (!busy)
+        busy = (away ? rename(path, away) : unlink(path)) != 0 && errno != ENOENT;
     pthread_mutex_unlock(&p->lock);
     return !busy;
+}
+
+bool packs_retire(struct packs *p, uint64_t id)
+{
+    char path[4096];
+    pack_path(path, sizeof path, p->dir, id);
+    return put_away(p, id, path, NULL);
+}
+
+static void overwrite(const char *path)
+{
+    static const char zeros[65536];
+    struct stat st;
+    AUTO_FD fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st))
+        return;
+    for (int64_t at = 0; at < st.st_size; at += (int64_t)sizeof zeros)
+        if (fd_pwrite_all(fd, zeros, sizeof zeros, at))
+            return;
+    fdatasync(fd);
+}
+
+bool packs_shred(struct packs *p, uint64_t id)
+{
+    char path[4096], away[4100];
+    pack_path(path, sizeof path, p->dir, id);
+    snprintf(away, sizeof away, "%s.old", path);
+    if (!put_away(p, id, path, away))
+        return false;
+    overwrite(away);
+    return unlink(away) == 0 || errno == ENOENT;
+}
+
+void packs_shred_rest(const struct packs *p)
+{
+    DIR *d = opendir(p->dir);
+    for (struct dirent *f; d && (f = readdir(d));) {
+        char path[4096];
+        if (!slice_ends(slice_str(f->d_name), S(".pack.old")))
+            continue;
+        snprintf(path, sizeof path, "%s/%s", p->dir, f->d_name);
+        overwrite(path);
+        unlink(path);
+    }
+    if (d)
+        closedir(d);
 }

@@ -37,3 +37,8 @@ void packs_unpin(struct packs *p, struct pack_file *f);
 
 /* Unlinks the file when nobody reads it. True when it is gone; else it goes later: ask again. */
 bool packs_retire(struct packs *p, uint64_t id);
+
+/* The same, and its bytes are overwritten before. */
+bool packs_shred(struct packs *p, uint64_t id);
+/* At start: files that a crash left between the two. */
+void packs_shred_rest(const struct packs *p);

@@ -129,7 +129,7 @@ static int dead_items_left(struct txn *t, int64_t account, struct err *e)
     return n > 0;
 }
 
-static int prune_account(struct shard *s, int64_t account, int64_t cutoff, struct err *e)
+int prune_account(struct shard *s, int64_t account, int64_t cutoff, struct err *e)
 {
     bool more_rows, items;
     struct pruning p = {.account = account};

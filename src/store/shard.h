@@ -40,6 +40,7 @@ struct pack_writer {
     uint64_t next;      /* where the next pending record goes */
     struct pending *pending;
     size_t n, cap;
+    bool full;     /* a new one shall begin */
     int64_t tails; /* ids of rows of pack_tail given so far */
     /* of the running batch */
     int64_t tail;    /* its row of pack_tail; 0: none */

@@ -245,10 +245,10 @@ static int blobs_lie_below(struct shard *s, struct err *e)
 
 int shard_open_db(struct shard *s, struct err *e)
 {
-    char sql[64];
+    char sql[128];
     if (db_open_sqlite(s->db_path, DB_CREATE | DB_NO_CHECKPOINT, &s->db, e))
         return -1;
-    snprintf(sql, sizeof sql, "PRAGMA cache_size = -%lld",
+    snprintf(sql, sizeof sql, "PRAGMA cache_size = -%lld; PRAGMA secure_delete = FAST",
              (long long)(setting_get(&set_store_writer_cache) / KiB));
     if (schema_open(s->db, s->id, store.n, e) || db_script(s->db, sql, e)) {
         db_close(s->db);
@@ -273,6 +273,7 @@ static int shard_open(struct shard *s, struct err *e)
 {
     if (store.read_only)
         return 0;
+    packs_shred_rest(&s->packs);
     return dir_make(s->packs.dir, 0700, e) || shard_open_db(s, e) ||
                    tail_recover(s->db, s->packs.dir, s->id, e) || forget_half_done(s, e) ||
                    take_open_pack(s, e) || blobs_lie_below(s, e) || writer_start(s, e) ||

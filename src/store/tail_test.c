@@ -152,12 +152,12 @@ static void rows_go_when_the_pack_is_synced(void **state)
 {
     (void)state;
     interval("10ms");
+    writer_sync = maybe_sync; /* for as long as the store is open */
     test_store_open(2);
     fill(3);
     settle(true);
     test_add(ACCOUNT, 2, S("Subject: x\r\n\r\n"), SNONE, 0); /* the rows before go with it */
     assert_true(tails() == 1);
-    writer_sync = maybe_sync;
     __atomic_store_n(&sync_fails, true, __ATOMIC_RELAXED);
     test_add(ACCOUNT, 2, S("Subject: y\r\n\r\n"), SNONE, 0);
     settle(false);
@@ -168,11 +168,11 @@ static void rows_go_when_the_pack_is_synced(void **state)
     settle(true);
     test_add(ACCOUNT, 2, S("Subject: w\r\n\r\n"), SNONE, 0);
     assert_true(tails() == 1);
-    writer_sync = fdatasync;
     test_store_again();
     assert_int_equal(tails(), 0);
     all_is_there(3);
     test_store_close();
+    writer_sync = fdatasync;
     interval("1s");
 }
 

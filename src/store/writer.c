@@ -265,8 +265,10 @@ static void committed(struct shard *s, struct batch_item *b, size_t n)
     p->committed = p->next;
     pending_cut(p, 0);
     p->next = p->committed;
-    if (p->committed >= (uint64_t)setting_get(&set_store_pack_max))
+    bool early = p->full;
+    if (early || p->committed >= (uint64_t)setting_get(&set_store_pack_max))
         pack_close(p);
+    p->full = false;
     for (size_t i = 0; i < n; i++) {
         struct txn *t = &b[i].txn;
         if (t->loaded)
@@ -288,6 +290,8 @@ static void committed(struct shard *s, struct batch_item *b, size_t n)
         s->tails.pack = p->id;
     } else if (p->synced && !s->tails.anew)
         s->tails.settled = s->tails.last;
+    if (early && s->tails.settled < s->tails.last)
+        s->tails.anew = true; /* what is unsynced belongs to more than one pack from here on */
     pthread_cond_signal(&s->wake_checkpointer);
     pthread_mutex_unlock(&s->lock);
 }
