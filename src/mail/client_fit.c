@@ -90,10 +90,15 @@ static bool fit_ascii(struct client *c)
         return true;
     if (read_whole(c, &bytes, &e))
         return defer_all(c, &e);
-    if (message_header_is_ascii(buf_slice(&bytes)))
+    if (message_header_is_ascii(buf_slice(&bytes), &c->only_7bit))
         return true;
     fail_all(c, "5.6.9", "the server takes no header that is not ASCII");
     return false;
+}
+
+static bool takes_8bit(const struct client *c)
+{
+    return can(c, SMTP_CAP_8BITMIME) && !c->only_7bit;
 }
 
 /* --- the body ------------------------------------------------------------------------------- */
@@ -107,8 +112,8 @@ static bool convert(struct client *c)
     } else {
         c->converted.max = 4 * bytes.n + CLIENT_PIECE;
         buf_reserve(&c->converted, bytes.n + 1); /* p is set: see client_size */
-        if (message_downgrade(buf_slice(&bytes), can(c, SMTP_CAP_8BITMIME), &c->converted,
-                              &c->send_8bit, &e) == 0)
+        if (message_downgrade(buf_slice(&bytes), takes_8bit(c), &c->converted, &c->send_8bit, &e) ==
+            0)
             return true;
         buf_done(&c->converted);
     }
@@ -122,7 +127,7 @@ static bool fit_body(struct client *c)
 {
     struct mail_client_message *m = c->m;
     c->send_binary = m->binary && can(c, SMTP_CAP_BINARYMIME) && can(c, SMTP_CAP_CHUNKING);
-    c->send_8bit = m->eight_bit && can(c, SMTP_CAP_8BITMIME);
+    c->send_8bit = m->eight_bit && takes_8bit(c);
     if (c->send_binary || (!m->binary && (!m->eight_bit || c->send_8bit)))
         return true;
     return convert(c);

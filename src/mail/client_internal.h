@@ -20,6 +20,7 @@ struct client {
     /* the form in which the message goes to this host */
     struct buf converted; /* p NULL: as it is */
     bool send_utf8, send_binary, send_8bit;
+    bool only_7bit; /* RFC 6533 4.5 */
 };
 
 enum { CLIENT_PIECE = 64 * 1024 };

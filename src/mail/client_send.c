@@ -316,6 +316,10 @@ static int transaction(struct client *c, struct mail_client_rcpt *r, size_t n, s
         return -1;
     c->begun = client_class(c) != 2;
     settle(c, r, taken, n);
+    if (c->begun && by_chunks(c)) { /* RFC 3030 2: before anything else, QUIT too */
+        c->begun = false;
+        return client_command(c, e, "RSET");
+    }
     return 0;
 }
 

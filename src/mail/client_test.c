@@ -340,6 +340,22 @@ static void what_does_not_fit_goes_back(void **state)
     expect(&s, 0, MAIL_FAILED, "5.6.7");
 }
 
+/* RFC 6533 4.5: a report with parts in UTF-8, to a server without SMTPUTF8, has them in 7 bits. */
+static void reports_with_utf8_parts(void **state)
+{
+    (void)state;
+    prepare(&s, 1,
+            S("MIME-Version: 1.0\r\nContent-Type: message/global\r\n"
+              "Content-Transfer-Encoding: 8bit\r\n\r\nSubject: \303\274\r\n\r\nx\r\n"));
+    s.m.smtputf8 = s.m.eight_bit = true;
+    go(&s, SCRIPT(HELLO, "S 250-far", "S 250 8BITMIME", "C MAIL FROM:<a@me.example>\r", "S 250 ok",
+                  "C RCPT", "S 250 ok", "C DATA", "S 354 go", "D", "S 250 ok", "C QUIT", "X"));
+    assert_slice(buf_slice(&s.peer.text),
+                 "MIME-Version: 1.0\r\nContent-Type: message/global\r\n"
+                 "Content-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogw7wNCg0KeA0K\r\n");
+    buf_done(&s.peer.text);
+}
+
 static void eight_bits_are_converted(void **state)
 {
     (void)state;
@@ -385,9 +401,10 @@ static void a_refused_chunk(void **state)
     while (big.n < 3 * 65536)
         buf_adds(&big, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n");
     prepare(&s, 1, buf_slice(&big));
-    go(&s, SCRIPT(HELLO, "S 250-far", "S 250-PIPELINING", "S 250 CHUNKING", "C MAIL", "C RCPT",
-                  "S 250 ok", "S 250 ok", "C BDAT 65536\r", "B 65536", "S 552 5.3.4 too much",
-                  "C BDAT 65536\r", "B 65536", "S 503 5.5.1 no", "C QUIT", "X"));
+    go(&s,
+       SCRIPT(HELLO, "S 250-far", "S 250-PIPELINING", "S 250 CHUNKING", "C MAIL", "C RCPT",
+              "S 250 ok", "S 250 ok", "C BDAT 65536\r", "B 65536", "S 552 5.3.4 too much",
+              "C BDAT 65536\r", "B 65536", "S 503 5.5.1 no", "C RSET", "S 250 ok", "C QUIT", "X"));
     expect(&s, 0, MAIL_FAILED, "5.3.4");
     buf_done(&s.peer.text);
     prepare(&s, 1, buf_slice(&big));
@@ -467,6 +484,7 @@ int main(void)
         cmocka_unit_test_teardown(limits_are_obeyed, test_end),
         cmocka_unit_test_teardown(parameters_are_passed_on, test_end),
         cmocka_unit_test_teardown(what_does_not_fit_goes_back, test_end),
+        cmocka_unit_test_teardown(reports_with_utf8_parts, test_end),
         cmocka_unit_test_teardown(eight_bits_are_converted, test_end),
         cmocka_unit_test_teardown(binary_by_chunks_or_converted, test_end),
         cmocka_unit_test_teardown(a_refused_chunk, test_end),

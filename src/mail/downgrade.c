@@ -215,8 +215,9 @@ int message_downgrade(struct slice bytes, bool keep_8bit, struct buf *out, bool 
     return 0;
 }
 
-bool message_header_is_ascii(struct slice bytes)
+bool message_header_is_ascii(struct slice bytes, bool *ret_global)
 {
+    bool global = false;
     ARENA_SCOPE a = {.limit = MESSAGE_ARENA_LIMIT};
     struct message *m;
     size_t inside = 0;
@@ -227,8 +228,10 @@ bool message_header_is_ascii(struct slice bytes)
             continue;
         if (!ascii_only(part_header(m, p)))
             return false;
+        global = global || is_global(p);
         if (p->kind == PART_MESSAGE)
             inside = p->end;
     }
+    *ret_global = global;
     return true;
 }

@@ -13,5 +13,5 @@ int message_downgrade(struct slice bytes, bool keep_8bit, struct buf *out, bool 
                       struct err *e);
 
 /* Are the header fields of the message and of its own parts ASCII? What is inside an attached
-   message is that message's affair. */
-bool message_header_is_ascii(struct slice bytes);
+   message is that message's affair; *ret_global: there is a part message/global or of its kin. */
+bool message_header_is_ascii(struct slice bytes, bool *ret_global);

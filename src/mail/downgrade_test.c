@@ -123,12 +123,16 @@ static void harm_is_refused(void **state)
 static void headers_are_looked_at(void **state)
 {
     (void)state;
-    assert_true(message_header_is_ascii(S("A: b\r\n\r\n\303\257\r\n")));
-    assert_false(message_header_is_ascii(S("A: \303\257\r\n\r\nb\r\n")));
+    bool global = true;
+    assert_true(message_header_is_ascii(S("A: b\r\n\r\n\303\257\r\n"), &global));
+    assert_false(global);
+    assert_false(message_header_is_ascii(S("A: \303\257\r\n\r\nb\r\n"), &global));
     assert_false(message_header_is_ascii(S("Content-Type: multipart/mixed; boundary=b\r\n\r\n"
-                                           "--b\r\nX: \303\257\r\n\r\nx\r\n--b--\r\n")));
+                                           "--b\r\nX: \303\257\r\n\r\nx\r\n--b--\r\n"),
+                                         &global));
     assert_true(message_header_is_ascii(
-        S("Content-Type: message/global\r\n\r\nSubject: \303\257\r\n\r\nx\r\n")));
+        S("Content-Type: message/global\r\n\r\nSubject: \303\257\r\n\r\nx\r\n"), &global));
+    assert_true(global);
 }
 
 int main(void)

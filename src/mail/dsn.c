@@ -74,6 +74,18 @@ static bool is_reply(const struct dsn_recipient *r)
            ascii_digit(d.p[2]);
 }
 
+/* ASCII in either kind of report (RFC 6533 4.1). */
+static void add_diagnostic(const struct dsn_recipient *r, struct buf *out)
+{
+    struct slice text = slice_sub(r->diagnostic, 0, 800);
+    buf_adds(out, is_reply(r) ? "Diagnostic-Code: smtp; " : "Diagnostic-Code: x-carbonado; ");
+    for (size_t i = 0; i < text.n; i++)
+        buf_addc(out, (unsigned char)text.p[i] < 32    ? ' '
+                      : (unsigned char)text.p[i] > 126 ? '?'
+                                                       : text.p[i]);
+    buf_add(out, S("\r\n"));
+}
+
 /* RFC 6533 3: in a report that is ASCII, the type utf-8 has its characters in \x{} form. */
 static void add_original_recipient(struct slice orcpt, bool utf8, struct buf *out)
 {
@@ -102,8 +114,7 @@ static void add_recipient(const struct outbox_message *m, const struct dsn_recip
     if (r->remote.n)
         add_field(out, "Remote-MTA: dns; ", r->remote);
     if (r->diagnostic.n)
-        add_field(out, is_reply(r) ? "Diagnostic-Code: smtp; " : "Diagnostic-Code: x-carbonado; ",
-                  slice_sub(r->diagnostic, 0, 800));
+        add_diagnostic(r, out);
     add_date(out, "Last-Attempt-Date: ", clock_now());
     if (r->action == DSN_DELAYED)
         add_date(out, "Will-Retry-Until: ", m->expires_at / 1000);

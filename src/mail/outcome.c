@@ -70,7 +70,8 @@ static int make_dsn(struct queue_run *r, const struct dsn_recipient *list, size_
 {
     struct outbox_message *m = &r->t->m;
     struct trace trace = trace_new();
-    bool whole = m->ret_full && m->blob.size <= (uint64_t)setting_get(&set_mail_dsn_full_max);
+    bool whole = m->ret_full && !m->body_binary && /* RFC 3030 3 */
+                 m->blob.size <= (uint64_t)setting_get(&set_mail_dsn_full_max);
     BUF_SCOPE original = {0}, report = {0};
     if (r->blob && read_original(r, whole, &original, e))
         return -1;
@@ -80,7 +81,7 @@ static int make_dsn(struct queue_run *r, const struct dsn_recipient *list, size_
         .row = {.trace = arena_dup(&r->t->arena, slice_str(trace.id)),
                 .from = S(""),
                 .body_8bit = !ascii_only(buf_slice(&report)),
-                .smtputf8 = !ascii_only(m->from), /* its To; the parts are 8bit (RFC 6533 4) */
+                .smtputf8 = m->smtputf8 || !ascii_only(m->from), /* RFC 6533 4.5 */
                 .queued_at = now,
                 .expires_at = now + mail_queue_lifetime()}};
     if (report.failed)

@@ -10,7 +10,9 @@
 #include "mail/host.h"
 
 SETTING(smtp, check_from, BOOL, 1, 0, 1,
-        "Submission: the addresses in From and Sender must be of the account that sends.");
+        "Submission: every address in From and Sender must be the account's own, as the envelope "
+        "sender always must: its address and its aliases, under alias domains too, each with "
+        "+detail or without. Lists are nobody's, and an empty envelope sender is anybody's.");
 SETTING(smtp, strip_bcc, BOOL, 0, 0, 1,
         "Submission: take Bcc fields out of messages (clients should do it themselves).");
 

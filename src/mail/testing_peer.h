@@ -88,6 +88,7 @@ static inline void peer_say(struct peer *p, const char *text, const char *end)
 static inline bool peer_step(struct peer *p, const char *step)
 {
     const char *text = step[1] ? step + 2 : "";
+    uint64_t count;
     if (p->fd < 0) {
         p->fd = accept(p->listener, NULL, NULL);
         struct timeval t = {.tv_sec = 10};
@@ -107,7 +108,7 @@ static inline bool peer_step(struct peer *p, const char *step)
     case 'D':
         return peer_text(p, 0);
     case 'B':
-        return peer_text(p, strtoul(text, NULL, 10));
+        return slice_u64(slice_str(text), &count) == 0 && peer_text(p, count);
     case 'W':
         while (peer_fill(p))
             continue;
