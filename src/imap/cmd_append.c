@@ -90,6 +90,7 @@ static enum cmd_next add(struct request *r, struct txn *t)
             return CMD_FAIL;
         uidset_add(&uids, uid, uid);
     }
+    mailbox_tell_oldname(r, t, c.id, a->args.mailbox, false);
     BUF_SCOPE code = {0};
     buf_addf(&code, "APPENDUID %u ", c.uidvalidity);
     uidset_print(&uids, &code);

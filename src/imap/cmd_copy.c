@@ -90,8 +90,10 @@ enum cmd_next cmd_move(struct request *r, struct txn *t)
     bool more = slices_next(r, &c->slices);
     if (uidset_empty(&c->slices.now))
         return CMD_DONE;
-    if (entry_move(t, sel->collection, &c->slices.now, to.id, &did, &first, &r->job.err))
+    if (entry_move(t, sel->collection, &c->slices.now, to.id, &did, &first, &r->job.err)) {
+        r->code = NULL;
         return CMD_FAIL;
+    }
     if (!uidset_empty(&did)) {
         buf_addf(&r->out, "* OK [%s] Moved\r\n", copyuid(r, &to, &did, first));
         if (r->s->enabled & ENABLED_CONDSTORE)

@@ -23,5 +23,8 @@ enum cmd_next cmd_delete(struct request *r, struct txn *t)
         r->code = "HASCHILDREN";
         return request_fail(r, ERR_CONFLICT, "The name has mailboxes below it");
     }
-    return collection_delete(t, c.id, &r->job.err) ? CMD_FAIL : CMD_DONE;
+    if (collection_delete(t, c.id, &r->job.err))
+        return CMD_FAIL;
+    mailbox_tell_deleted(r, &c, *path);
+    return CMD_DONE;
 }

@@ -38,7 +38,8 @@ enum cmd_next cmd_enable(struct request *r, struct txn *t)
     bool had_condstore = s->enabled & ENABLED_CONDSTORE;
     buf_adds(&r->out, "* ENABLED");
     for (size_t i = 0; i < KNOWN; i++)
-        if (asked[i] && (s->enabled & known[i].bits) != known[i].bits) {
+        if (asked[i] && (s->enabled & known[i].bits) != known[i].bits &&
+            !(s->sel && known[i].bits == ENABLED_UTF8)) {
             s->enabled |= (uint8_t)known[i].bits;
             buf_addf(&r->out, " %.*s", SARG(known[i].name));
         }

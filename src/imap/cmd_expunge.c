@@ -28,8 +28,10 @@ enum cmd_next cmd_expunge(struct request *r, struct txn *t)
         return CMD_FAIL;
     int more = entry_expunge_some(t, sel->collection, r->uid ? &uids : NULL, true, SLICE_MAX, &gone,
                                   &r->job.err);
-    if (more < 0)
+    if (more < 0) {
+        r->code = NULL;
         return CMD_FAIL;
+    }
     if (!uidset_empty(&gone) && (r->s->enabled & ENABLED_CONDSTORE))
         r->code =
             arena_printf(&r->arena, "HIGHESTMODSEQ %llu", (unsigned long long)txn_modseq(t)).p;

@@ -1,7 +1,8 @@
 /* cmd_status.c - STATUS: RFC 9051 6.3.11, RFC 8438 (SIZE), RFC 7162 3.1.7 (HIGHESTMODSEQ), RFC 8474
-   4.3 (MAILBOXID), RFC 7889 (APPENDLIMIT). All of it stands in the collection's row. */
+   4.3 (MAILBOXID), RFC 7889 (APPENDLIMIT). All but RECENT stands in the collection's row. */
 #include "imap/cmds.h"
 #include "imap/condstore.h"
+#include "imap/recent.h"
 #include "imap/settings.h"
 #include "imap/status_write.h"
 #include "proto/imap/write.h"
@@ -11,6 +12,18 @@ struct status {
     unsigned items;
 };
 
+/* RFC 3501 6.3.10: those of the selected mailbox that are this session's, and those that nobody has
+   been told of. */
+static uint64_t recent(struct request *r, const struct collection *c)
+{
+    const struct selected *sel = r->s->sel;
+    uint64_t n = 0;
+    struct err ignored = {0};
+    if (!r->snapshot || recent_count(r->snapshot, c, &n, &ignored))
+        n = 0;
+    return sel && sel->collection == c->id ? n + uidset_count(&sel->recent) : n;
+}
+
 void status_write(struct request *r, const struct collection *c, unsigned items, struct buf *out)
 {
     const struct {
@@ -18,7 +31,7 @@ void status_write(struct request *r, const struct collection *c, unsigned items,
         uint64_t value;
     } values[] = {
         {IMAP_STATUS_MESSAGES, c->messages},
-        {IMAP_STATUS_RECENT, 0},
+        {IMAP_STATUS_RECENT, items & IMAP_STATUS_RECENT ? recent(r, c) : 0},
         {IMAP_STATUS_UIDNEXT, c->uidnext},
         {IMAP_STATUS_UIDVALIDITY, c->uidvalidity},
         {IMAP_STATUS_UNSEEN, c->unseen},

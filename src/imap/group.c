@@ -165,6 +165,8 @@ void group_back(struct request *r)
     bool wrote = r->job.place == PLACE_WRITE;
     s->group_out--;
     if (wrote && r->job.err.code) { /* rolled back, or the commit failed */
+        if (r->outcome != CMD_FAIL)
+            r->code = NULL; /* it tells of a success */
         r->outcome = CMD_FAIL;
         buf_reset(&r->out);
     }

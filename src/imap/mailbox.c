@@ -27,6 +27,13 @@ static bool same_name(struct slice supplied, struct slice path)
             slice_eq(slice_from(supplied, 5), slice_from(path, 5)));
 }
 
+static void oldname_write(struct slice supplied, struct buf *out)
+{
+    buf_adds(out, " (\"OLDNAME\" (");
+    imap_write_mailbox(supplied, true, out);
+    buf_adds(out, "))");
+}
+
 void mailbox_list_write(const struct collection *c, struct slice supplied, struct buf *out)
 {
     buf_addf(out, "* LIST (%s", c->has_children ? "\\HasChildren" : "\\HasNoChildren");
@@ -36,12 +43,19 @@ void mailbox_list_write(const struct collection *c, struct slice supplied, struc
         buf_adds(out, " \\Noselect");
     buf_adds(out, ") \"/\" ");
     imap_write_mailbox(c->path, true, out);
-    if (!same_name(supplied, c->path)) {
-        buf_adds(out, " (\"OLDNAME\" (");
-        imap_write_mailbox(supplied, true, out);
-        buf_adds(out, "))");
-    }
+    if (!same_name(supplied, c->path))
+        oldname_write(supplied, out);
     buf_adds(out, "\r\n");
+}
+
+void mailbox_tell_deleted(struct request *r, const struct collection *c, struct slice supplied)
+{
+    if (!(r->s->enabled & ENABLED_REV2) || same_name(supplied, c->path))
+        return;
+    buf_adds(&r->out, "* LIST (\\NonExistent) \"/\" ");
+    imap_write_mailbox(c->path, true, &r->out);
+    oldname_write(supplied, &r->out);
+    buf_adds(&r->out, "\r\n");
 }
 
 void mailbox_tell_oldname(struct request *r, struct txn *t, uint64_t collection,

@@ -15,5 +15,8 @@ void mailbox_list_write(const struct collection *c, struct slice supplied, struc
 void mailbox_tell_oldname(struct request *r, struct txn *t, uint64_t collection,
                           struct slice supplied, bool renamed);
 
+/* Of DELETE: \NonExistent, with the name that was given when it was not the normalised one. */
+void mailbox_tell_deleted(struct request *r, const struct collection *c, struct slice supplied);
+
 /* MAILBOXID: RFC 8474 4. */
 void mailbox_id_write(uint64_t collection, struct buf *out);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "store/collection.h"
 #include "store/entry.h"
 #include "store/view.h"
 
@@ -112,6 +113,26 @@ void recent_select(struct txn *t, uint64_t collection, const struct view *v, boo
     pthread_mutex_lock(&lock);
     set(account, collection, last > from ? last : from);
     pthread_mutex_unlock(&lock);
+}
+
+int recent_count(struct txn *t, const struct collection *c, uint64_t *ret, struct err *e)
+{
+    uint64_t account = txn_account(t);
+    pthread_mutex_lock(&lock);
+    struct mark *m = find(account, c->id);
+    uint32_t from = m ? m->uid : 0;
+    pthread_mutex_unlock(&lock);
+    *ret = 0;
+    if (c->messages == 0 || (m && from + 1 >= c->uidnext))
+        return 0;
+    struct view *v;
+    if (view_get(t, c->id, &v, e))
+        return -1;
+    if (!m)
+        from = last_before(t, c->id, v);
+    *ret = view_count(v) - view_seq_floor(v, from);
+    view_unref(v);
+    return 0;
 }
 
 void recent_take(uint64_t account, uint64_t collection, bool read_only, const struct uidset *added,

@@ -4,6 +4,7 @@
 
 #include "base/uidset.h"
 
+struct collection;
 struct txn;
 struct view;
 
@@ -11,6 +12,8 @@ struct view;
  */
 void recent_select(struct txn *t, uint64_t collection, const struct view *v, bool read_only,
                    struct uidset *recent);
+/* For STATUS: how many a SELECT would find. */
+int recent_count(struct txn *t, const struct collection *c, uint64_t *ret, struct err *e);
 /* At EXISTS: the same of the uids that are new. */
 void recent_take(uint64_t account, uint64_t collection, bool read_only, const struct uidset *added,
                  struct uidset *recent);

@@ -135,6 +135,7 @@ static bool read_step(struct request *r)
         return true; /* updates come another time */
     }
     bool finished = false;
+    r->snapshot = t;
     r->keywords = NULL;
     if (r->phase == PHASE_RUN) {
         r->outcome = r->run(r, t);
@@ -151,6 +152,7 @@ static bool read_step(struct request *r)
             finished = sync_step(r, t);
     }
     r->keywords = NULL;
+    r->snapshot = NULL;
     txn_end(t);
     return finished;
 }

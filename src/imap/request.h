@@ -55,6 +55,7 @@ struct request {
     struct timer delay;
     bool broken;                         /* it failed inside a literal: the end */
     bool gone;                           /* the selected mailbox does not exist any more */
+    struct txn *snapshot;                /* in a READ step */
     int64_t step_began;                  /* clock_mono_ms */
     void *state;                         /* the handler's */
     void (*state_done)(void *state);     /* frees what the arena does not hold */
