@@ -2,6 +2,7 @@
    that came since the start; the first session that is told of a message has it. */
 #pragma once
 
+#include "base/err.h"
 #include "base/uidset.h"
 
 struct collection;

@@ -402,7 +402,8 @@ static int begin_parse(struct request *r, struct imap_parser *p)
     if (!r->cmd || (r->uid && !(r->cmd->flags & CMD_UID)) ||
         (!r->uid && (r->cmd->flags & CMD_UID_ONLY))) {
         r->cmd = NULL;
-        return err_set(p->e, ERR_SYNTAX, "Unknown command");
+        p->at -= name.n;
+        return imap_fail(p, "Unknown command");
     }
     if (!(r->cmd->states & r->s->state))
         return err_set(p->e, ERR_SYNTAX, "%s",

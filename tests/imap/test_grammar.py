@@ -12,7 +12,7 @@ MAIL = b"Subject: g\r\n\r\ng\r\n"
 SELECTED = {
     # any state
     "NOOP": None, "noop": None, "NOOP ": 7, "NOOP x": 7, "CAPABILITY": None, "CAPABILITY x": 13, "CHECK": None,
-    "XYZZY": 8, "UID": 6, "UID NOOP": 11, "UID UID FETCH 1 FLAGS": 10, "(": 3, "": 3, " NOOP": 3, "NOOP\tx": 7,
+    "XYZZY": 3, "UID": 6, "UID NOOP": 7, "UID UID FETCH 1 FLAGS": 7, "(": 3, "": 3, " NOOP": 3, "NOOP\tx": 7,
     # authenticated
     "ID NIL": None, "ID (\"name\" \"x\")": None, "ID (\"name\" NIL)": None, "ID": 5, "ID ()": None, "ID (\"a\")": 10,
     "NAMESPACE": None, "NAMESPACE x": 12, "ENABLE X": None, "ENABLE": 9, "ENABLE ": 10, "ENABLE (X)": 10,
@@ -21,13 +21,13 @@ SELECTED = {
     "CREATE \"a": 12, "CREATE \"a\\x\"": 13, "CREATE a*": 11, "CREATE a]": None, "CREATE (a)": 10,
     "DELETE a": None, "DELETE": 9, "DELETE a ": 11, "RENAME a": 11, "RENAME a b": None, "RENAME a b c": 13,
     "SUBSCRIBE INBOX": None, "SUBSCRIBE": 12, "UNSUBSCRIBE a": None, "UNSUBSCRIBE": 14,
-    "LIST \"\" *": None, "LIST \"\" %": None, "LIST \"\" \"\"": None, "LIST": 7, "LIST \"\"": 10, "LIST \"\" * x": 13,
+    "LIST \"\" *": None, "LIST \"\" %": None, "LIST \"\" \"\"": None, "LIST": 7, "LIST \"\"": 10, "LIST \"\" * x": 12,
     "LIST (SUBSCRIBED) \"\" (* %) RETURN (CHILDREN STATUS (MESSAGES))": None, "LIST () \"\" *": None,
     "LIST (RECURSIVEMATCH) \"\" *": "", "LIST (X) \"\" *": "", "LIST \"\" * RETURN (X)": "", "LIST \"\" (": 12,
     "LSUB \"\" *": None, "LSUB \"\"": 10,
     "STATUS INBOX (MESSAGES UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE RECENT HIGHESTMODSEQ MAILBOXID)": None,
     "STATUS INBOX ()": 17, "STATUS INBOX MESSAGES": 16, "STATUS INBOX": 15, "STATUS INBOX (X)": 17,
-    "STATUS INBOX (MESSAGES ": 26, "APPEND INBOX": 15, "APPEND INBOX x": 16, "APPEND INBOX (\\Seen)": 23,
+    "STATUS INBOX (MESSAGES ": 26, "APPEND INBOX": 15, "APPEND INBOX x": 16, "APPEND INBOX (\\Seen)": 16,
     "APPEND INBOX (\\Recent) {1+}\r\nx": 17, "APPEND INBOX \"1-Jan-2020 00:00:00 +0000\" {1+}\r\nx": "",
     "APPEND INBOX () {4+}\r\na\r\nb": None, "APPEND INBOX \" 1-Jan-2020 00:00:00 +0000\" {4+}\r\na\r\nb": None,
     "APPEND INBOX (\\Seen $Junk k) {4+}\r\na\r\nb": None, "APPEND INBOX {4+}\r\na\r\nb () {4+}\r\na\r\nb": None,
@@ -35,7 +35,7 @@ SELECTED = {
     "IDLE x": 7, "LOGIN a b": "", "AUTHENTICATE PLAIN": "", "STARTTLS": "",
     # selected
     "FETCH 1 FLAGS": None, "FETCH 1 (FLAGS UID)": None, "FETCH 1 ALL": None, "FETCH 1 FAST": None, "FETCH 1 FULL": None,
-    "FETCH 1:* FLAGS": None, "FETCH *:1,1 FLAGS": None, "FETCH $ FLAGS": None, "FETCH 1 (ALL)": 12, "FETCH 1 FLAGS UID": 16,
+    "FETCH 1:* FLAGS": None, "FETCH *:1,1 FLAGS": None, "FETCH $ FLAGS": None, "FETCH 1 (ALL)": 12, "FETCH 1 FLAGS UID": 17,
     "FETCH 1 ()": 12, "FETCH 0 FLAGS": 9, "FETCH 1: FLAGS": 11, "FETCH 1, FLAGS": 11, "FETCH": 8, "FETCH 1": 10,
     "FETCH 1 BODY[]": None, "FETCH 1 BODY.PEEK[1.MIME]": None, "FETCH 1 BODY[MIME]": "", "FETCH 1 BODY[": 16,
     "FETCH 1 BODY[TEXT]<0.10>": None, "FETCH 1 BODY[TEXT]<0.0>": "", "FETCH 1 BODY[TEXT]<0>": "",
@@ -76,7 +76,7 @@ def test_each_command(imap):
             wrong.append((text, column, answer))
         if good == 20:  # a row of refusals ends a session; this one is not about that
             good = 0
-    assert wrong == []
+    assert not wrong, "\n".join(map(str, wrong))
 
 
 @pytest.mark.parametrize("line", [b"NOOP", b"t", b"\"t\" NOOP", b"t+ NOOP", b"( NOOP", b"\xc3\xbc NOOP", b"{1} NOOP"])
