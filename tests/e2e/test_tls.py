@@ -80,13 +80,13 @@ def problems(found):
     return wrong
 
 
-@pytest.fixture(autouse=True)
-def installed():
+@pytest.fixture
+def sslscan():
     if not shutil.which("sslscan"):
         pytest.skip("sslscan is not installed")
 
 
-def test_every_port_with_tls(server):
+def test_every_port_with_tls(server, sslscan):
     rows = [r for r in json.loads(server.command("ports", "--json").stdout)
             if r["state"] == "listens" and r["tls"] in ("implicit", "starttls") and r["port"]]
     assert len(rows) >= 12, "the table has changed its words"
@@ -104,7 +104,7 @@ def test_every_port_with_tls(server):
     assert wrong == {}
 
 
-def test_the_check_can_fail(server, tmp_path):
+def test_the_check_can_fail(sslscan, tmp_path):
     """A server of today's OpenSSL with one cipher that has no forward secrecy, and without TLS 1.3."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=weak", "-days", "2",
@@ -131,3 +131,26 @@ def test_the_check_can_fail(server, tmp_path):
     found = problems(scan("127.0.0.1", listener.getsockname()[1]))
     listener.close()
     assert "cipher AES128-SHA" in found and any(p.startswith("versions") for p in found)
+
+
+def test_tickets_belong_to_one_service(server):
+    """A session of IMAP is resumed at IMAP and is nothing at POP3 or SMTP, and the other way round."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def connect(name, session=None):
+        """(resumed, session): the ticket of TLS 1.3 comes with the greeting."""
+        with socket.create_connection((server.host, server.ports[name]), 30) as plain, \
+                context.wrap_socket(plain, session=session) as tls:
+            tls.recv(100)
+            return tls.session_reused, tls.session
+
+    for version in (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2):
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.maximum_version = version
+        context.minimum_version = version
+        sessions = {name: connect(name)[1] for name in ("IMAPS", "POP3S", "SUBMISSIONS")}
+        for of, session in sessions.items():
+            assert session.has_ticket
+            for at in sessions:
+                assert connect(at, session)[0] == (of == at), (version, of, at)
