@@ -311,9 +311,17 @@ static int end_point(SSL *ssl, bool client, struct buf *out)
     return buf_add(out, slice_of(sum, n));
 }
 
+/* RFC 7677 4: "MUST be used over a TLS channel that has had the session hash extension negotiated,
+   or session resumption MUST NOT have been used". */
+static bool can_bind(SSL *ssl)
+{
+    return SSL_version(ssl) >= TLS1_3_VERSION || SSL_get_extms_support(ssl) == 1 ||
+           !SSL_session_reused(ssl);
+}
+
 int conn_tls_binding(struct conn *c, struct slice type, struct buf *out)
 {
-    if (!conn_is_tls(c))
+    if (!conn_is_tls(c) || !can_bind(c->tls->ssl))
         return -1;
     if (slice_eq(type, S("tls-exporter")))
         return exporter(c->tls->ssl, out);

@@ -133,10 +133,15 @@ def test_the_check_can_fail(sslscan, tmp_path):
     assert "cipher AES128-SHA" in found and any(p.startswith("versions") for p in found)
 
 
-def test_tickets_belong_to_one_service(server):
-    """A session of IMAP is resumed at IMAP and is nothing at POP3 or SMTP, and the other way round."""
+def client():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def test_tickets_belong_to_one_service(server):
+    """A session of IMAP is resumed at IMAP and is nothing at POP3 or SMTP, and the other way round."""
+    context = client()
 
     def connect(name, session=None):
         """(resumed, session): the ticket of TLS 1.3 comes with the greeting."""
@@ -154,3 +159,21 @@ def test_tickets_belong_to_one_service(server):
             assert session.has_ticket
             for at in sessions:
                 assert connect(at, session)[0] == (of == at), (version, of, at)
+
+
+def test_channel_binding_without_the_session_hash(server):
+    """RFC 7677 4: TLS 1.2 without the extended master secret, and resumed: no -PLUS."""
+    no_extended_master_secret = 1
+    for option, offered in ((0, [True, True]), (no_extended_master_secret, [True, False])):
+        context = client()
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.options |= option
+        session, seen = None, []
+        for resumed in (False, True):
+            with socket.create_connection((server.host, server.ports["IMAPS"]), 30) as plain, \
+                    context.wrap_socket(plain, session=session) as tls:
+                greeting = tls.recv(1000)
+                session = tls.session
+                assert tls.session_reused == resumed and b"AUTH=SCRAM-SHA-256" in greeting
+                seen.append(b"AUTH=SCRAM-SHA-256-PLUS" in greeting)
+        assert seen == offered
