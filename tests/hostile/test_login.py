@@ -195,7 +195,7 @@ def test_pop3_answers(server, watch, state, line, lives):
     watch.lives()
 
 
-@pytest.mark.parametrize("name", [b"u" * 900, b"\xff\xfe", b"../../x", b"a@b@c", b"'; DROP TABLE account;--"])
+@pytest.mark.parametrize("name", [b"u" * 900, b"\xff\xfe", b"../../x", b"a@b@c", b"';DROP/**/TABLE/**/account;--"])
 def test_pop3_names_nobody_has(server, watch, name):
     """USER says nothing about a name; PASS says the same as for a wrong password."""
     with Pop3(server) as pop3:
