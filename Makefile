@@ -20,7 +20,7 @@ check:
 	@scripts/setup check
 	@$(PYTHON) scripts/check
 
-# The same, then unit tests under ThreadSanitizer and a minute of each fuzzer.
+# The same, then unit tests under ThreadSanitizer, cppcheck and clang-tidy, and a minute of each fuzzer.
 check-deep:
 	@scripts/setup check
 	@$(PYTHON) scripts/check --deep

@@ -29,12 +29,13 @@ static int normalise(struct slice s, struct buf *out, struct err *e)
     if (s.n > LONGEST)
         return err_set(e, ERR_LIMIT, "the name is too long");
     int32_t cap = (int32_t)s.n * GROWTH + 8, n = 0, m = 0, bytes = 0;
-    UChar *from = malloc(sizeof(UChar) * (size_t)cap * 2), *to = from + cap;
+    UChar *from = malloc(sizeof(UChar) * (size_t)cap * 2);
     char *room = buf_space(out, (size_t)cap * 3);
     if (!from || !room) {
         free(from);
         return err_set(e, ERR_LIMIT, "the name is too long");
     }
+    UChar *to = from + cap;
     u_strFromUTF8(from, cap, &n, s.p, (int32_t)s.n, &why);
     m = unorm2_normalize(nfc, from, n, to, cap, &why);
     u_strToUTF8(room, cap * 3, &bytes, to, m, &why);
