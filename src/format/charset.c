@@ -281,28 +281,45 @@ static void feed_2022(struct charset_reader *r, struct slice in, struct buf *out
     stage_flush(&st);
 }
 
+/* What stands behind a tilde. RFC 1843 1 */
+static void hz_escape(struct charset_reader *r, struct stage *st, char c)
+{
+    if (c == '{' || c == '}')
+        r->mode = c == '{' ? SET_DOUBLE : SET_ASCII;
+    else if (c != '\n')
+        stage_add(st, '~');
+    if (c != '{' && c != '}' && c != '~' && c != '\n')
+        stage_add(st, c);
+}
+
+/* RFC 1843 2: a tilde is the second byte of many characters, and the first of none. */
 static void feed_hz(struct charset_reader *r, struct slice in, struct buf *out)
 {
     struct stage st = {.r = r, .out = out};
     for (size_t i = 0; i < in.n; i++) {
         char c = in.p[i];
+        bool half = r->mode == SET_DOUBLE && c > 0x20 && c < 0x7f;
+        if (r->n_escape && r->escape[0] == '~') {
+            r->n_escape = 0;
+            hz_escape(r, &st, c);
+            continue;
+        }
         if (r->n_escape) {
             r->n_escape = 0;
-            if (c == '{' || c == '}')
-                r->mode = c == '{' ? SET_DOUBLE : SET_ASCII;
-            else if (c != '\n')
-                stage_add(&st, '~');
-            if (c != '{' && c != '}' && c != '~' && c != '\n')
-                stage_add(&st, c);
-        } else if (c == '~') {
-            r->n_escape = 1;
-        } else {
-            if (c == '\n')
-                r->mode = SET_ASCII;
-            if (r->mode == SET_DOUBLE && c > 0x20 && c < 0x7f)
-                c = (char)(c | 0x80);
-            stage_add(&st, c);
+            stage_add(&st, (char)(r->escape[0] | 0x80));
+            if (half) {
+                stage_add(&st, (char)(c | 0x80));
+                continue;
+            }
         }
+        if (c == '~' || half) {
+            r->escape[0] = c;
+            r->n_escape = 1;
+            continue;
+        }
+        if (c == '\n')
+            r->mode = SET_ASCII;
+        stage_add(&st, c);
     }
     stage_flush(&st);
 }

@@ -101,6 +101,9 @@ static void charsets(void **state)
     converted("windows-1251", S("\xcf"), "\xd0\x9f");
     converted("KOI8-R", S("\xf0"), "\xd0\x9f");
     converted("gb2312", S("\xd6\xd0"), "\xe4\xb8\xad");
+    converted("hz-gb-2312", S("~{6~R;~}c"),
+              "\xe4\xba\x8c\xe4\xb8\x80"
+              "c"); /* 6~ is a character */
     converted("hz-gb-2312", S("a~{VP~}b~~"),
               "a\xe4\xb8\xad"
               "b~");
