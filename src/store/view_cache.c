@@ -15,6 +15,8 @@ enum { STRIPES = 64, KEPT = 64 }; /* collections kept in each stripe */
 
 DB_STMT(view_row, "SELECT modseq, uidvalidity, uidnext, messages FROM collection "
                   "WHERE account = $1 AND id = $2");
+DB_STMT(view_bounds, "SELECT (SELECT MIN(uid) FROM entry WHERE account = $1 AND collection = $2), "
+                     "(SELECT MAX(uid) FROM entry WHERE account = $1 AND collection = $2)");
 DB_STMT(view_uids, "SELECT uid FROM entry WHERE account = $1 AND collection = $2 ORDER BY uid");
 
 struct cached {
@@ -65,14 +67,44 @@ static int read_facts(struct txn *t, uint64_t collection, struct facts *f, struc
     return rc < 0 ? -1 : 0;
 }
 
+/* A mailbox without gaps, as most are where new mail comes in, is told by its ends: nothing is
+   scanned. 1 it was, 0, -1. */
+static int from_bounds(struct txn *t, uint64_t collection, const struct facts *f, struct view *v,
+                       struct err *e)
+{
+    int64_t first = 0, last = 0;
+    struct db_query *q = db_query(t->db, &stmt_view_bounds);
+    db_bind_i64(q, 1, (int64_t)t->account);
+    db_bind_i64(q, 2, (int64_t)collection);
+    int rc = db_next(q, e);
+    if (rc > 0) {
+        first = db_i64(q, 0);
+        last = db_i64(q, 1);
+    }
+    db_end(q);
+    if (rc <= 0 || first < 1 || last - first + 1 != (int64_t)f->messages)
+        return rc < 0 ? -1 : 0;
+    for (int64_t uid = first; uid <= last; uid++)
+        view_append(v, (uint32_t)uid);
+    return 1;
+}
+
 static int from_table(struct txn *t, uint64_t collection, const struct facts *f, struct view **ret,
                       struct err *e)
 {
     struct view *v = view_new(f->modseq, f->uidvalidity, f->uidnext);
+    int rc = from_bounds(t, collection, f, v, e);
+    if (rc > 0) {
+        *ret = v;
+        return 0;
+    }
+    if (rc < 0) {
+        view_unref(v);
+        return -1;
+    }
     struct db_query *q = db_query(t->db, &stmt_view_uids);
     db_bind_i64(q, 1, (int64_t)t->account);
     db_bind_i64(q, 2, (int64_t)collection);
-    int rc;
     while ((rc = db_next(q, e)) > 0)
         view_append(v, (uint32_t)db_i64(q, 0));
     db_end(q);
