@@ -46,6 +46,6 @@ enum cmd_next cmd_enable(struct request *r, struct txn *t)
     buf_adds(&r->out, "\r\n");
     if (s->sel && !had_condstore && (s->enabled & ENABLED_CONDSTORE))
         buf_addf(&r->out, "* OK [HIGHESTMODSEQ %llu] Highest\r\n",
-                 (unsigned long long)s->sel->modseq);
+                 (unsigned long long)view_modseq(s->sel->view));
     return CMD_DONE;
 }

@@ -12,5 +12,5 @@ static inline void condstore_enable(struct request *r)
     s->enabled |= ENABLED_CONDSTORE;
     if (s->sel)
         buf_addf(&r->out, "* OK [HIGHESTMODSEQ %llu] Highest\r\n",
-                 (unsigned long long)s->sel->modseq);
+                 (unsigned long long)view_modseq(s->sel->view));
 }

@@ -43,6 +43,7 @@ struct selected {
     uint32_t uidvalidity;
     bool read_only;
     bool saved_valid;     /* SEARCH with SAVE was done */
+    bool delayed;         /* the view has expunged messages that may not be told yet */
     struct view *view;    /* announced */
     uint64_t modseq;      /* flags announced up to */
     size_t keywords;      /* how many keywords FLAGS named */

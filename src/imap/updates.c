@@ -20,6 +20,7 @@ struct updates {
     uint64_t modseq;
     bool exists, flags;
     bool recent;
+    bool delayed; /* expunges that may not be told now */
 };
 
 void updates_free(struct updates *u)
@@ -122,6 +123,7 @@ static int plan_view(struct request *r, struct txn *t, struct updates *u, struct
     view_minus(now, sel->view, &added);
     if (!uidset_empty(&u->gone) && !may_expunge(r)) {
         uidset_clear(&u->gone);
+        u->delayed = true;
         u->now = view_with(sel->view, &added, view_uidnext(now));
         view_unref(now);
     } else {
@@ -236,9 +238,22 @@ static int write_flags(struct request *r, struct txn *t, struct updates *u, stru
     return uidset_empty(&u->report) ? 0 : 1;
 }
 
+/* RFC 7162 3.2: while expunges wait, the client must not take the MODSEQ of a FETCH for all that it
+   knows; when they have been told it may again. */
+static void write_highest(struct request *r, const struct updates *u)
+{
+    struct selected *sel = r->s->sel;
+    if ((r->s->enabled & ENABLED_QRESYNC) && (u->delayed || sel->delayed))
+        buf_addf(&r->out, "* OK [HIGHESTMODSEQ %llu] %s\r\n",
+                 (unsigned long long)(u->delayed ? view_modseq(sel->view) : u->modseq),
+                 u->delayed ? "Expunges are not told yet" : "Highest");
+    sel->delayed = u->delayed;
+}
+
 static void finish(struct request *r, struct updates *u)
 {
     struct selected *sel = r->s->sel;
+    write_highest(r, u);
     struct view *old = sel->view;
     sel->view = view_ref(u->now);
     view_unref(old);

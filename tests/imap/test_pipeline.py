@@ -359,13 +359,22 @@ def test_vanished_while_expunges_wait(server, imap, user):
     imap.ok("SELECT", "INBOX")
     with Imap(server, user) as other:
         other.ok("SELECT", "INBOX")
+        other.ok("ENABLE", "CONDSTORE")
         other.ok("STORE", "1,3", "+FLAGS.SILENT", "(\\Deleted)")
         other.ok("EXPUNGE")
+        expunge_reply = other.tagged
         fill(other, 1)
+        expunged = int(re.match(rb"OK \[HIGHESTMODSEQ (\d+)", expunge_reply).group(1))
         told = [u.text for u in imap.ok("STORE", "4", "+FLAGS.SILENT", "(\\Seen)")]
         assert b"5 EXISTS" in told and not any(b"VANISHED" in t for t in told)
+        # RFC 7162 3.2: the client must not believe that it knows all up to the MODSEQ of this FETCH
+        assert any(b"MODSEQ (" in t for t in told)
+        highest = [int(re.search(rb"HIGHESTMODSEQ (\d+)", t).group(1)) for t in told if b"HIGHESTMODSEQ" in t]
+        assert len(highest) == 1 and highest[0] < expunged
         told = [u.text for u in imap.ok("UID FETCH", "4", "(UID)")]
         assert b"VANISHED 1,3" in told
+        highest = [int(re.search(rb"HIGHESTMODSEQ (\d+)", t).group(1)) for t in told if b"HIGHESTMODSEQ" in t]
+        assert len(highest) == 1 and highest[0] > expunged
         assert [u.text for u in imap.ok("FETCH", "1:*", "(UID)")] == [
             b"1 FETCH (UID 2)", b"2 FETCH (UID 4)", b"3 FETCH (UID 5)"]
 
