@@ -7,13 +7,13 @@
 #include "cli/ask.h"
 #include "cli/journal.h"
 #include "cli/progress.h"
-#include "cli/sink.h"
+#include "cli/transfer.h"
 
 struct export
 {
-    struct cli *c;
     struct op_session *session;
     struct sink *sink;
+    const char *only;
     struct journal journal;
     struct progress progress;
     const char *address;
@@ -91,13 +91,12 @@ static int export_mailbox(struct export *x, const json_t *row, struct err *e)
 
 static bool is_wanted(const struct export *x, const json_t *row)
 {
-    const char *only = cli_option(x->c, "--mailbox");
     struct slice path = slice_str(json_text(row, "path"));
     if (!json_is_true(json_object_get(row, "selectable")))
         return false;
-    if (!only)
+    if (!x->only)
         return true;
-    struct slice want = slice_str(only);
+    struct slice want = slice_str(x->only);
     return slice_eq(path, want) ||
            (slice_starts(path, want) && path.n > want.n && path.p[want.n] == '/');
 }
@@ -125,7 +124,7 @@ static int export_all(struct export *x, struct err *e)
     }
     qsort(wanted, n, sizeof(json_t *), by_path);
     progress_begin(&x->progress, "Exporting", x->total);
-    if (r == 0 && !n && cli_option(x->c, "--mailbox"))
+    if (r == 0 && !n && x->only)
         r = err_set(e, ERR_NOTFOUND, "there is no such mailbox");
     for (size_t k = 0; k < n && r == 0; k++)
         if (slice_cmp(slice_str(json_text(wanted[k], "path")), x->from_mailbox) >= 0)
@@ -137,10 +136,38 @@ static int export_all(struct export *x, struct err *e)
     return r;
 }
 
-static int open_all(struct export *x, struct err *e)
+int transfer_export(struct op_session *s, const char *address, const char *only, struct sink *sink,
+                    struct transfer_count *ret, struct err *e)
 {
-    struct cli *c = x->c;
-    const char *format = cli_option(c, "--format"), *only = cli_option(c, "--mailbox");
+    struct export x = {
+        .session = s, .sink = sink, .address = address, .only = only, .journal.fd = -1};
+    int r = export_all(&x, e);
+    *ret = (struct transfer_count){x.count, x.lost};
+    return r;
+}
+
+/* FOLDER is "-": to standard output, which is for the messages alone. */
+static int to_stdout(struct cli *c)
+{
+    struct op_session *s = NULL;
+    struct sink *sink = NULL;
+    struct transfer_count n = {0};
+    struct err e = {0};
+    int r = sink_stream(STDOUT_FILENO, &sink, &e) || op_open(c->state_dir, &s, &e) ||
+            transfer_export(s, c->argv[0], cli_option(c, "--mailbox"), sink, &n, &e) ||
+            sink_stream_end(sink, &e);
+    op_close(s);
+    sink->close(sink);
+    if (r)
+        return cli_fail(c, &e);
+    fprintf(stderr, "%llu messages exported, %llu lost\n", (unsigned long long)n.done,
+            (unsigned long long)n.failed);
+    return n.failed ? CLI_FAILED : CLI_OK;
+}
+
+static int open_all(struct export *x, struct cli *c, struct err *e)
+{
+    const char *format = cli_option(c, "--format"), *only = x->only;
     bool mbox = format && strcmp(format, "mbox") == 0;
     if (format && !mbox && strcmp(format, "maildir"))
         return err_set(e, ERR_SYNTAX, "--format is maildir or mbox");
@@ -168,9 +195,11 @@ static int open_all(struct export *x, struct err *e)
 
 static int run(struct cli *c)
 {
-    struct export x = {.c = c, .address = c->argv[0], .journal.fd = -1};
+    struct export x = {.address = c->argv[0], .only = cli_option(c, "--mailbox"), .journal.fd = -1};
     struct err e = {0};
-    int r = open_all(&x, &e) || export_all(&x, &e);
+    if (strcmp(c->argv[1], "-") == 0)
+        return to_stdout(c);
+    int r = open_all(&x, c, &e) || export_all(&x, &e);
     if (r == 0)
         journal_finish(&x.journal);
     op_close(x.session);
@@ -199,7 +228,8 @@ const struct cli_command cmd_export = {
     .name = "export",
     .args = "ADDRESS FOLDER",
     .summary = "Write an account's mail into a Maildir or mbox files, with flags and dates",
-    .help = "A Maildir has the bytes of each message as they are; in mbox files line ends are LF\n"
+    .help = "FOLDER \"-\" writes a stream to standard output, for import on another machine.\n"
+            "A Maildir has the bytes of each message as they are; in mbox files line ends are LF\n"
             "and From lines quoted (mboxrd). After an interruption the same command goes on.\n"
             "Messages whose bytes are lost are named, and the exit status is 1.",
     .options = options,

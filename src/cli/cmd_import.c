@@ -4,19 +4,19 @@
    that was killed after its last batch cannot know that it was seen to end. */
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/setting.h"
 #include "cli/ask.h"
 #include "cli/journal.h"
 #include "cli/progress.h"
-#include "cli/source.h"
+#include "cli/transfer.h"
 
 SETTING_DECLARE(store, message_max);
 
 enum { BATCH_MESSAGES = 500, BATCH_BYTES = 8 << 20 };
 
 struct import {
-    struct cli *c;
     struct op_session *session;
     struct source *source;
     struct journal journal;
@@ -188,9 +188,9 @@ static int import_all(struct import *i, struct err *e)
     return r < 0 ? -1 : send_batch(i, e);
 }
 
-static int open_source(struct import *i, const char *path, struct err *e)
+static int open_source(struct import *i, struct cli *c, const char *path, struct err *e)
 {
-    const char *format = cli_option(i->c, "--format");
+    const char *format = cli_option(c, "--format");
     size_t max = (size_t)setting_get(&set_store_message_max);
     struct slice from = buf_slice(&i->journal.position);
     struct stat st;
@@ -212,9 +212,20 @@ static int check_account(struct import *i, struct err *e)
     return r;
 }
 
-static int open_all(struct import *i, struct err *e)
+/* SOURCE is "-": a stream from standard input. It cannot be gone on with, so it has no journal. */
+static int open_stream(struct import *i, struct cli *c, struct err *e)
 {
-    struct cli *c = i->c;
+    size_t max = (size_t)setting_get(&set_store_message_max);
+    return op_open(c->state_dir, &i->session, e) || check_account(i, e) ||
+                   source_stream(STDIN_FILENO, max, &i->source, e)
+               ? -1
+               : 0;
+}
+
+static int open_all(struct import *i, struct cli *c, struct err *e)
+{
+    if (strcmp(c->argv[1], "-") == 0)
+        return open_stream(i, c, e);
     char *path = realpath(c->argv[1], NULL);
     if (!path)
         return err_errno(e, ERR_NOTFOUND, "%s", c->argv[1]);
@@ -222,7 +233,7 @@ static int open_all(struct import *i, struct err *e)
                                      i->into ? i->into : "the top");
     int r = op_open(c->state_dir, &i->session, e) || check_account(i, e) ||
             journal_open(&i->journal, c->state_dir, task, cli_option(c, "--restart"), e) ||
-            open_source(i, path, e);
+            open_source(i, c, path, e);
     free(path);
     if (r)
         return -1;
@@ -236,31 +247,55 @@ static int open_all(struct import *i, struct err *e)
     return 0;
 }
 
+static void import_begin(struct import *i)
+{
+    i->rows = json_array();
+    i->journal.fd = -1;
+    i->payload.max = (size_t)1 << 30;
+}
+
+static int import_source(struct import *i, struct err *e)
+{
+    progress_begin(&i->progress, "Importing", i->source->total);
+    int r = import_all(i, e);
+    progress_end(&i->progress);
+    return r;
+}
+
+static void import_end(struct import *i)
+{
+    journal_close(&i->journal);
+    json_decref(i->rows);
+    buf_done(&i->mailbox);
+    buf_done(&i->payload);
+    buf_done(&i->position);
+    buf_done(&i->names);
+}
+
+int transfer_import(struct op_session *s, const char *address, const char *into, bool quota,
+                    struct source *source, struct transfer_count *ret, struct err *e)
+{
+    struct import i = {
+        .session = s, .source = source, .address = address, .into = into, .quota = quota};
+    import_begin(&i);
+    int r = check_account(&i, e) || import_source(&i, e) ? -1 : 0;
+    *ret = (struct transfer_count){i.count, i.failed};
+    import_end(&i);
+    return r;
+}
+
 static int run(struct cli *c)
 {
-    struct import i = {.c = c,
-                       .address = c->argv[0],
+    struct import i = {.address = c->argv[0],
                        .into = cli_option(c, "--into"),
-                       .quota = cli_option(c, "--quota") != NULL,
-                       .rows = json_array(),
-                       .journal.fd = -1};
+                       .quota = cli_option(c, "--quota") != NULL};
     struct err e = {0};
-    i.payload.max = (size_t)1 << 30;
-    int r = open_all(&i, &e);
-    if (r == 0) {
-        progress_begin(&i.progress, "Importing", i.source->total);
-        r = import_all(&i, &e);
-        progress_end(&i.progress);
-    }
+    import_begin(&i);
+    int r = open_all(&i, c, &e) || import_source(&i, &e);
     if (i.source)
         i.source->close(i.source);
     op_close(i.session);
-    journal_close(&i.journal);
-    json_decref(i.rows);
-    buf_done(&i.mailbox);
-    buf_done(&i.payload);
-    buf_done(&i.position);
-    buf_done(&i.names);
+    import_end(&i);
     if (r)
         return cli_fail(c, &e);
     if (c->json)
@@ -284,10 +319,10 @@ const struct cli_command cmd_import = {
     .name = "import",
     .args = "ADDRESS SOURCE",
     .summary = "Take in mail from a Maildir or mbox files, with flags and dates",
-    .help =
-        "SOURCE is a Maildir (its folders become mailboxes), an mbox file, or a folder of mbox\n"
-        "files. After an interruption the same command goes on where it stopped. Messages that\n"
-        "cannot be taken are named, and the exit status is 1.",
+    .help = "SOURCE is a Maildir (its folders become mailboxes), an mbox file, a folder of mbox\n"
+            "files, or \"-\", the stream of an export on standard input. After an interruption the "
+            "same command goes on where it stopped. Messages that\n"
+            "cannot be taken are named, and the exit status is 1.",
     .options = options,
     .flags = CLI_STATE | CLI_JSON,
     .run = run,

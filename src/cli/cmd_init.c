@@ -54,23 +54,6 @@ static int make_dir(struct cli *c, struct err *e)
     return r < 0 ? -1 : 0;
 }
 
-/* The user of --owner, `carbonado` for root, or whoever runs this. */
-static int settle_owner(struct cli *c, struct err *e)
-{
-    const char *user = cli_option(c, "--owner");
-    if (geteuid() != 0) {
-        if (user)
-            return err_set(e, ERR_NOPERM, "only root can give the installation to somebody else");
-        return 0;
-    }
-    if (!user) {
-        user = "carbonado";
-        if (owner_make(user, c->state_dir, e))
-            return -1;
-    }
-    return owner_become(user, c->state_dir, e);
-}
-
 static int open_parts(struct cli *c, struct err *e)
 {
     static const char *const folders[] = {"tls", "run"};
@@ -162,7 +145,8 @@ static int run(struct cli *c)
 {
     struct err e = {0};
     json_t *made = json_array();
-    int r = make_dir(c, &e) || settle_owner(c, &e) || open_parts(c, &e) || fill(c, made, &e);
+    int r = make_dir(c, &e) || owner_settle(cli_option(c, "--owner"), c->state_dir, &e) ||
+            open_parts(c, &e) || fill(c, made, &e);
     directory_close();
     if (!r)
         r = file_replace(cli_state_path(c, "carbonado.conf"), slice_str(conf_text), 0640, &e);

@@ -62,6 +62,8 @@ static void take_line(struct journal *j, struct slice line)
 
 static int append(struct journal *j, struct buf *line, struct err *e)
 {
+    if (j->fd < 0)
+        return 0;
     buf_addc(line, '\n');
     if (fd_write_all(j->fd, line->p, line->n) || fdatasync(j->fd))
         return err_errno(e, ERR_IO, "%s", j->path);
@@ -119,7 +121,8 @@ int journal_done(struct journal *j, uint64_t count, uint64_t failed, struct slic
 
 void journal_finish(struct journal *j)
 {
-    unlink(j->path);
+    if (j->fd >= 0)
+        unlink(j->path);
     journal_close(j);
 }
 

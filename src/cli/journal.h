@@ -21,6 +21,7 @@ struct journal {
    there is. */
 int journal_open(struct journal *j, const char *state_dir, struct slice task, bool restart,
                  struct err *e);
+/* The rest does nothing to a journal that was never opened (fd -1). */
 int journal_try(struct journal *j, uint64_t number, struct err *e);
 int journal_done(struct journal *j, uint64_t count, uint64_t failed, struct slice position,
                  struct err *e);

@@ -2,6 +2,7 @@
 #include "cli/owner.h"
 
 #include <errno.h>
+#include <ftw.h>
 #include <grp.h>
 #include <pwd.h>
 #include <spawn.h>
@@ -53,5 +54,45 @@ int owner_become(const char *user, const char *dir, struct err *e)
     if (access(dir, R_OK | W_OK | X_OK))
         return err_errno(e, ERR_NOPERM, "%s cannot use %s (may it enter every folder above?)", user,
                          dir);
+    return 0;
+}
+
+int owner_settle(const char *user, const char *dir, struct err *e)
+{
+    if (geteuid() != 0)
+        return user ? err_set(e, ERR_NOPERM, "only root can give the installation to somebody else")
+                    : 0;
+    if (!user) {
+        user = "carbonado";
+        if (owner_make(user, dir, e))
+            return -1;
+    }
+    return owner_become(user, dir, e);
+}
+
+static uid_t give_uid;
+static gid_t give_gid;
+
+static int give_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    return lchown(path, give_uid, give_gid);
+}
+
+int owner_give(const char *user, const char *dir, struct err *e)
+{
+    if (geteuid() != 0)
+        return 0;
+    if (!user && owner_make(user = "carbonado", dir, e))
+        return -1;
+    const struct passwd *pw = getpwnam(user);
+    if (!pw)
+        return err_set(e, ERR_NOTFOUND, "there is no user %s", user);
+    give_uid = pw->pw_uid;
+    give_gid = pw->pw_gid;
+    if (nftw(dir, give_one, 16, FTW_PHYS))
+        return err_errno(e, ERR_IO, "give %s to %s", dir, user);
     return 0;
 }

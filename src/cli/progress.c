@@ -15,13 +15,14 @@ void progress_begin(struct progress *p, const char *what, uint64_t total)
         .what = what, .total = total, .on = isatty(STDERR_FILENO), .began_ms = clock_mono_ms()};
 }
 
-void progress_show(struct progress *p, uint64_t done, uint64_t count)
+/* "What [###   ]  42% ", a few times a second. False: not now. */
+static bool show_bar(struct progress *p, uint64_t done, double *ret_seconds)
 {
     int64_t now = clock_mono_ms();
     if (!p->on || now - p->shown_ms < EVERY_MS)
-        return;
+        return false;
     p->shown_ms = now;
-    double seconds = (double)(now - p->began_ms) / 1000;
+    *ret_seconds = (double)(now - p->began_ms) / 1000;
     fprintf(stderr, "\r%s ", p->what);
     if (p->total) {
         double part = done < p->total ? (double)done / (double)p->total : 1;
@@ -29,8 +30,25 @@ void progress_show(struct progress *p, uint64_t done, uint64_t count)
         fprintf(stderr, "[%.*s%*s] %3d%% ", filled, "##############################", BAR - filled,
                 "", (int)(part * 100));
     }
+    return true;
+}
+
+void progress_show(struct progress *p, uint64_t done, uint64_t count)
+{
+    double seconds;
+    if (!show_bar(p, done, &seconds))
+        return;
     fprintf(stderr, "%" PRIu64 " messages, %.0f a second\033[K", count,
             seconds > 0 ? (double)count / seconds : 0);
+    fflush(stderr);
+}
+
+void progress_bytes(struct progress *p, uint64_t done)
+{
+    double seconds, mb = (double)done / 1e6;
+    if (!show_bar(p, done, &seconds))
+        return;
+    fprintf(stderr, "%.0f MB, %.0f MB a second\033[K", mb, seconds > 0 ? mb / seconds : 0);
     fflush(stderr);
 }
 

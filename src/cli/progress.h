@@ -13,4 +13,5 @@ struct progress {
 
 void progress_begin(struct progress *p, const char *what, uint64_t total);
 void progress_show(struct progress *p, uint64_t done, uint64_t count); /* a few times a second */
-void progress_end(struct progress *p);                                 /* the line goes */
+void progress_bytes(struct progress *p, uint64_t done); /* the same, where bytes are counted */
+void progress_end(struct progress *p);                  /* the line goes */

@@ -18,3 +18,9 @@ struct sink {
 
 int sink_maildir(const char *path, struct sink **ret, struct err *e);
 int sink_mbox(const char *path, struct sink **ret, struct err *e);
+
+/* On a descriptor that stays the caller's; source_stream reads it. The last line is written by
+   sink_stream_end. */
+#define STREAM_HEAD "carbonado messages 1\n"
+int sink_stream(int fd, struct sink **ret, struct err *e);
+int sink_stream_end(struct sink *s, struct err *e);

@@ -31,6 +31,9 @@ int source_maildir(const char *path, size_t message_max, struct slice from, stru
 int source_mbox(const char *path, size_t message_max, struct slice from, struct source **ret,
                 struct err *e);
 
+/* What sink_stream wrote; ERR_CORRUPT when it breaks off. */
+int source_stream(int fd, size_t message_max, struct source **ret, struct err *e);
+
 /* A name of a folder as one level of a mailbox path: no '/', no control characters. */
 void source_add_level(struct buf *path, struct slice name);
 /* Adds text with every bare LF made CRLF. -1: no room. */

@@ -49,6 +49,9 @@ enum db_engine db_engine(const struct db *db);
    waits for readers and cuts the log). *ret_left: frames still in the log. PostgreSQL: nothing. */
 int db_checkpoint(struct db *db, bool truncate, int64_t *ret_left, struct err *e);
 
+/* SQLite: a copy of the file as it is now, also while others write it; synced. */
+int db_snapshot(const char *from, const char *to, struct err *e);
+
 /* --- transactions ------------------------------------------------------------------------- */
 enum db_mode { DB_READ, DB_WRITE }; /* READ: one snapshot (REPEATABLE READ READ ONLY) */
 int db_begin(struct db *db, enum db_mode mode, struct err *e);

@@ -33,6 +33,9 @@ struct op_session;
    (ERR_BUSY when a server is just starting or stopping) and opens what operations need, at the
    first one that needs it. */
 int op_open(const char *state_dir, struct op_session **ret, struct err *e);
+/* A copy of a state directory, which no server has: operations that read, and nothing of it is
+   written. */
+int op_open_copy(const char *dir, struct op_session **ret, struct err *e);
 bool op_has_server(const struct op_session *s);
 
 /* ret and ret_payload may be NULL. ERR_NOTFOUND text "no such operation" when the server is older.

@@ -13,7 +13,7 @@
 
 struct op_session {
     int socket, lock;
-    bool open, store_open;
+    bool open, read_only;
     char dir[STATE_PATH_MAX];
 };
 
@@ -55,6 +55,14 @@ int op_open(const char *state_dir, struct op_session **ret, struct err *e)
     return 0;
 }
 
+int op_open_copy(const char *dir, struct op_session **ret, struct err *e)
+{
+    if (op_open(dir, ret, e))
+        return -1;
+    (*ret)->read_only = true;
+    return 0;
+}
+
 bool op_has_server(const struct op_session *s)
 {
     return s->socket >= 0;
@@ -80,10 +88,10 @@ static int call_here(struct op_session *s, const char *name, json_t *args, struc
         return err_set(e, ERR_NOTFOUND, "no such operation");
     if (op->needs_server)
         return err_set(e, ERR_UNSUPPORTED, "the server does not run");
-    if (!s->open && state_open(s->dir, op->needs_store, e))
+    if (!s->open && state_open(s->dir, false, e))
         return -1;
     s->open = true;
-    if (op->needs_store && state_open_store(s->dir, e))
+    if (op->needs_store && state_open_store(s->dir, s->read_only, e))
         return -1;
     return op->run(args, payload, ret, ret_payload, e);
 }

@@ -3,6 +3,7 @@
 OP_TABLE(server)
 OP_TABLE(account)
 OP_TABLE(alias)
+OP_TABLE(backup)
 OP_TABLE(domain)
 OP_TABLE(list)
 OP_TABLE(message)

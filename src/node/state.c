@@ -69,11 +69,11 @@ int state_drop_privileges(const char *dir, struct err *e)
     return 0;
 }
 
-int state_open_store(const char *dir, struct err *e)
+int state_open_store(const char *dir, bool read_only, struct err *e)
 {
     if (store_is_open)
         return 0;
-    if (store_open(&(struct store_config){.dir = dir}, e))
+    if (store_open(&(struct store_config){.dir = dir, .read_only = read_only}, e))
         return -1;
     store_is_open = true;
     return 0;
@@ -86,12 +86,24 @@ void state_close_store(void)
     store_is_open = false;
 }
 
+/* `carbonado restore` takes the mark away when everything is there. */
+static int check_whole(const char *dir, struct err *e)
+{
+    char path[STATE_PATH_MAX];
+    if (state_path(path, dir, STATE_RESTORING, e))
+        return -1;
+    return access(path, F_OK) == 0
+               ? err_set(e, ERR_CONFLICT, "a restore into %s did not end: run it again", dir)
+               : 0;
+}
+
 int state_open(const char *dir, bool with_store, struct err *e)
 {
     char path[STATE_PATH_MAX];
-    if (state_path(path, dir, "directory.db", e) || auth_open(dir, e) || directory_open(path, e))
+    if (check_whole(dir, e) || state_path(path, dir, "directory.db", e) || auth_open(dir, e) ||
+        directory_open(path, e))
         return -1;
-    if (with_store && state_open_store(dir, e)) {
+    if (with_store && state_open_store(dir, false, e)) {
         directory_close();
         return -1;
     }

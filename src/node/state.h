@@ -11,6 +11,7 @@
 #include "base/slice.h"
 
 enum { STATE_PATH_MAX = 4096 };
+#define STATE_RESTORING "restore.partial" /* a file: what is here is not all */
 
 /* Path of a file in it; ERR_LIMIT when it is too long. */
 int state_path(char out[STATE_PATH_MAX], const char *dir, const char *name, struct err *e);
@@ -24,6 +25,7 @@ int state_drop_privileges(const char *dir, struct err *e);
 
 /* Directory, and with_store the mail. Threads start: not before a fork. */
 int state_open(const char *dir, bool with_store, struct err *e);
-int state_open_store(const char *dir, struct err *e); /* after state_open without it */
+/* After state_open without it. read_only: nothing of it is written, and nobody else may write. */
+int state_open_store(const char *dir, bool read_only, struct err *e);
 void state_close_store(void);
 void state_close(void);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "store/pack.h"
 
@@ -103,6 +104,13 @@ void packs_unpin(struct packs *p, struct pack_file *f)
     pthread_mutex_unlock(&p->lock);
 }
 
+static _Atomic int64_t held_until;
+
+void packs_hold_until(int64_t ms)
+{
+    held_until = ms;
+}
+
 /* Nobody reads it, and nobody can begin to: the name is away. False: somebody does. */
 static bool put_away(struct packs *p, uint64_t id, const char *path, const char *away)
 {
@@ -113,6 +121,7 @@ static bool put_away(struct packs *p, uint64_t id, const char *path, const char 
     bool busy = f && f->pins;
     if (f && !busy)
         drop(p, f);
+    busy |= clock_now_ms() < held_until;
     if (!busy)
         busy = (away ? rename(path, away) : unlink(path)) != 0 && errno != ENOENT;
     pthread_mutex_unlock(&p->lock);

@@ -42,3 +42,5 @@ bool packs_retire(struct packs *p, uint64_t id);
 bool packs_shred(struct packs *p, uint64_t id);
 /* At start: files that a crash left between the two. */
 void packs_shred_rest(const struct packs *p);
+/* No file goes before then (wall clock, ms), of any shard: a backup copies them. */
+void packs_hold_until(int64_t ms);
