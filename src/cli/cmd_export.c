@@ -14,6 +14,7 @@ struct export
     struct op_session *session;
     struct sink *sink;
     const char *only;
+    int64_t at; /* ms; 0: now */
     struct journal journal;
     struct progress progress;
     const char *address;
@@ -74,8 +75,9 @@ static int export_mailbox(struct export *x, const json_t *row, struct err *e)
         return -1;
     while (more) {
         BUF_SCOPE payload = {.max = (size_t)1 << 30};
-        json_t *answer = NULL, *args = json_pack("{s:s, s:s, s:I}", "address", x->address,
-                                                 "mailbox", mailbox, "after", (json_int_t)uid);
+        json_t *answer = NULL,
+               *args = json_pack("{s:s, s:s, s:I, s:I}", "address", x->address, "mailbox", mailbox,
+                                 "after", (json_int_t)uid, "at", (json_int_t)x->at);
         int r = op_call(x->session, "message.export", args, SNONE, &answer, &payload, e);
         json_decref(args);
         if (r == 0)
@@ -109,7 +111,8 @@ static int by_path(const void *a, const void *b)
 /* In the order of the bytes of their paths, which is the order of the journal. */
 static int export_all(struct export *x, struct err *e)
 {
-    json_t *answer = NULL, *args = json_pack("{s:s}", "address", x->address);
+    json_t *answer = NULL,
+           *args = json_pack("{s:s, s:I}", "address", x->address, "at", (json_int_t)x->at);
     int r = op_call(x->session, "mailbox.list", args, SNONE, &answer, NULL, e);
     const json_t *rows = json_object_get(answer, "mailboxes");
     size_t n = 0, all = json_array_size(rows);
@@ -136,11 +139,11 @@ static int export_all(struct export *x, struct err *e)
     return r;
 }
 
-int transfer_export(struct op_session *s, const char *address, const char *only, struct sink *sink,
-                    struct transfer_count *ret, struct err *e)
+int transfer_export(struct op_session *s, const char *address, const char *only, int64_t at,
+                    struct sink *sink, struct transfer_count *ret, struct err *e)
 {
     struct export x = {
-        .session = s, .sink = sink, .address = address, .only = only, .journal.fd = -1};
+        .session = s, .sink = sink, .address = address, .only = only, .at = at, .journal.fd = -1};
     int r = export_all(&x, e);
     *ret = (struct transfer_count){x.count, x.lost};
     return r;
@@ -154,7 +157,7 @@ static int to_stdout(struct cli *c)
     struct transfer_count n = {0};
     struct err e = {0};
     int r = sink_stream(STDOUT_FILENO, &sink, &e) || op_open(c->state_dir, &s, &e) ||
-            transfer_export(s, c->argv[0], cli_option(c, "--mailbox"), sink, &n, &e) ||
+            transfer_export(s, c->argv[0], cli_option(c, "--mailbox"), 0, sink, &n, &e) ||
             sink_stream_end(sink, &e);
     op_close(s);
     sink->close(sink);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -21,12 +22,14 @@
 #include "node/state.h"
 
 SETTING_DECLARE(store, message_max);
+SETTING_DECLARE(store, retention);
 
 struct restore {
     struct cli *c;
     struct backup_set set;
     char name[BACKUP_NAME + 1];
     json_t *manifest;
+    int64_t at; /* ms: read out of the log; 0: as the backup has it */
     struct progress progress;
     uint64_t done;
 };
@@ -40,10 +43,12 @@ static int tick(void *arg, uint64_t bytes, struct err *e)
     return 0;
 }
 
-/* "2026-11-22 14:15" as the beginning of a backup's name: 20261122T1415. */
-static int parse_moment(const char *text, char ret[BACKUP_NAME + 1], struct err *e)
+/* "2026-11-22 14:15" as the beginning of a backup's name, 20261122T1415, and the last millisecond
+   that is meant by it. */
+static int parse_moment(const char *text, char ret[BACKUP_NAME + 1], int64_t *ret_ms, struct err *e)
 {
     size_t n = 0;
+    struct tm tm = {.tm_hour = 23, .tm_min = 59, .tm_sec = 59};
     for (const char *p = text; *p && n < BACKUP_NAME - 1; p++) {
         if (!ascii_digit(*p))
             continue;
@@ -52,18 +57,56 @@ static int parse_moment(const char *text, char ret[BACKUP_NAME + 1], struct err 
         ret[n++] = *p;
     }
     ret[n] = '\0';
-    if (n != 0 && n < 8)
-        return err_set(e, ERR_SYNTAX, "--at is a date and time in UTC: 2026-11-22 or more exact");
+    *ret_ms = 0;
+    if (n == 0 && !text[0])
+        return 0;
+    if (sscanf(ret, "%4d%2d%2dT%2d%2d%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
+               &tm.tm_min, &tm.tm_sec) < 3 ||
+        (n != 8 && n != 13 && n != 15))
+        return err_set(e, ERR_SYNTAX,
+                       "--at is a date, or a date and time, in UTC: \"2026-11-22 14:15\"");
+    tm.tm_year -= 1900;
+    tm.tm_mon--;
+    *ret_ms = (int64_t)timegm(&tm) * 1000 + 999;
     return 0;
 }
 
-static int choose(struct restore *r, struct err *e)
+/* For one account: the first backup after the moment still has the log that leads back to it. */
+static int choose_later(struct restore *r, const char *moment, struct err *e)
+{
+    ARENA_SCOPE a = {0};
+    char **names;
+    size_t n, i = 0;
+    json_t *m;
+    if (backup_list(&r->set, &a, &names, &n, e))
+        return -1;
+    while (i < n && strncmp(names[i], moment, strlen(moment)) <= 0)
+        i++;
+    if (i == n || backup_manifest_read(&r->set, names[i], &m, e))
+        return i == n ? 0 : -1;
+    if (json_number(m, "began") - r->at < setting_get(&set_store_retention)) {
+        snprintf(r->name, sizeof(r->name), "%s", names[i]);
+        r->manifest = json_incref(m);
+    }
+    json_decref(m);
+    return 0;
+}
+
+static int choose(struct restore *r, bool one, struct err *e)
 {
     const char *at = cli_option(r->c, "--at");
     char moment[BACKUP_NAME + 1];
-    return parse_moment(at ? at : "", moment, e) ||
-                   backup_set_open(&r->set, r->c->argv[0], NULL, e) ||
-                   backup_find(&r->set, moment, r->name, e) ||
+    if (parse_moment(at ? at : "", moment, &r->at, e))
+        return -1;
+    if (!r->c->argc)
+        return 0;
+    if (backup_set_open(&r->set, r->c->argv[0], NULL, e) ||
+        (one && at && choose_later(r, moment, e)))
+        return -1;
+    if (r->manifest)
+        return 0;
+    r->at = 0;
+    return backup_find(&r->set, moment, r->name, e) ||
                    backup_manifest_read(&r->set, r->name, &r->manifest, e)
                ? -1
                : 0;
@@ -206,21 +249,23 @@ static int link_packs(const struct restore *r, const char *dir, struct err *e)
     return 0;
 }
 
-/* In the child: what it has to say goes to standard error, its status says whether it went well. */
+/* dir: the copy; NULL: the installation itself, whose server runs.
+   In the child: what it has to say goes to standard error, its status says whether it went well. */
 static int export_copy(const struct restore *r, const char *dir, int fd)
 {
     struct op_session *s = NULL;
     struct sink *sink = NULL;
     struct transfer_count n = {0};
     struct err e = {0};
-    int bad = sink_stream(fd, &sink, &e) || op_open_copy(dir, &s, &e) ||
-              transfer_export(s, cli_option(r->c, "--account"), cli_option(r->c, "--mailbox"), sink,
-                              &n, &e) ||
+    int bad = sink_stream(fd, &sink, &e) ||
+              (dir ? op_open_copy(dir, &s, &e) : op_open(r->c->state_dir, &s, &e)) ||
+              transfer_export(s, cli_option(r->c, "--account"), cli_option(r->c, "--mailbox"),
+                              r->at, sink, &n, &e) ||
               sink_stream_end(sink, &e);
     op_close(s);
     sink->close(sink);
     if (bad)
-        fprintf(stderr, "carbonado: in the backup: %s\n", e.text);
+        fprintf(stderr, "carbonado: %s%s\n", dir ? "in the backup: " : "", e.text);
     return bad ? CLI_FAILED : n.failed ? CLI_TEMPORARY : CLI_OK;
 }
 
@@ -260,8 +305,37 @@ static int pass(struct restore *r, const char *dir, const char *to, const char *
         continue;
     *ret_lost = WIFEXITED(status) && WEXITSTATUS(status) == CLI_TEMPORARY;
     if (WIFEXITED(status) && WEXITSTATUS(status) == CLI_FAILED)
-        return err_set(e, ERR_CORRUPT, "the backup could not be read to its end");
+        return err_set(e, ERR_CORRUPT, "it could not be read to its end");
     return bad;
+}
+
+/* A directory that is a copy of the backup's, mail by link. */
+static int make_copy(const struct restore *r, char *dir, size_t n, struct err *e)
+{
+    snprintf(dir, n, "%s/restore.XXXXXX", r->c->state_dir);
+    if (!mkdtemp(dir))
+        return err_errno(e, ERR_IO, "%s", dir);
+    return 0;
+}
+
+static void print_account(struct restore *r, const struct transfer_count *n, const char *into)
+{
+    const char *from = r->c->argc ? r->name : "the log";
+    if (r->c->json)
+        printf("{\"backup\": \"%s\", \"restored\": %llu, \"left_out\": %llu}\n",
+               r->c->argc ? r->name : "", (unsigned long long)n->done,
+               (unsigned long long)n->failed);
+    else
+        printf("%llu messages restored from %s%s%s, %llu left out\n", (unsigned long long)n->done,
+               from, into[0] ? " under " : "", into, (unsigned long long)n->failed);
+}
+
+static void default_into(const struct restore *r, char *out, size_t n)
+{
+    struct tm tm;
+    time_t at = (time_t)((r->at ? r->at : json_number(r->manifest, "began")) / 1000);
+    gmtime_r(&at, &tm);
+    strftime(out, n, "Restored %Y-%m-%d", &tm);
 }
 
 static int account(struct restore *r, struct err *e)
@@ -270,26 +344,33 @@ static int account(struct restore *r, struct err *e)
     const char *into = cli_option(r->c, "--into");
     struct transfer_count n = {0};
     bool lost = false;
-    char dir[4096], own[64];
-    snprintf(own, sizeof(own), "Restored %.4s-%.2s-%.2s", r->name, r->name + 4, r->name + 6);
-    if (!into)
+    char dir[4096] = "", own[64];
+    if (!into) {
+        default_into(r, own, sizeof(own));
         into = own;
-    snprintf(dir, sizeof(dir), "%s/restore.XXXXXX", r->c->state_dir);
-    if (!mkdtemp(dir))
-        return err_errno(e, ERR_IO, "%s", dir);
+    }
     sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
-    int bad = take_files(r, dir, e) || link_packs(r, dir, e) ||
-              pass(r, dir, to ? to : from, into[0] ? into : NULL, &n, &lost, e);
-    backup_remove_tree(dir, NULL);
+    int bad = r->c->argc &&
+              (make_copy(r, dir, sizeof(dir), e) || take_files(r, dir, e) || link_packs(r, dir, e));
+    if (!bad)
+        bad = pass(r, dir[0] ? dir : NULL, to ? to : from, into[0] ? into : NULL, &n, &lost, e);
+    if (dir[0])
+        backup_remove_tree(dir, NULL);
     if (bad)
         return -1;
-    if (r->c->json)
-        printf("{\"backup\": \"%s\", \"restored\": %llu, \"left_out\": %llu}\n", r->name,
-               (unsigned long long)n.done, (unsigned long long)n.failed);
-    else
-        printf("%llu messages of %s restored%s%s, %llu left out\n", (unsigned long long)n.done,
-               r->name, into[0] ? " under " : "", into, (unsigned long long)n.failed);
+    print_account(r, &n, into);
     return n.failed || lost ? err_set(e, ERR_CORRUPT, "some messages could not be restored") : 0;
+}
+
+/* Without a backup: the server's own log, which needs the server for both ends of the pipe. */
+static int check_live(struct cli *c, struct err *e)
+{
+    struct op_session *s = NULL;
+    if (op_open(c->state_dir, &s, e))
+        return -1;
+    bool runs = op_has_server(s);
+    op_close(s);
+    return runs ? 0 : err_set(e, ERR_UNSUPPORTED, "without DIR the server has to run");
 }
 
 static int run(struct cli *c)
@@ -299,18 +380,23 @@ static int run(struct cli *c)
     bool one = cli_option(c, "--account") != NULL;
     if (!one && (cli_option(c, "--mailbox") || cli_option(c, "--into") || cli_option(c, "--to")))
         return cli_usage(c, "--mailbox, --into and --to go with --account");
+    if (!c->argc && (!one || !cli_option(c, "--at")))
+        return cli_usage(c, "without DIR, --account and --at say what is to come back");
     if (one && cli_check_owner(c))
         return CLI_NOT_PERMITTED;
     if (one && config_load(&c->config, true, NULL, NULL, NULL, &e))
         return cli_fail(c, &e);
-    int bad = choose(&r, &e) || (one ? account : whole)(&r, &e);
+    int bad =
+        choose(&r, one, &e) || (!c->argc && check_live(c, &e)) || (one ? account : whole)(&r, &e);
     backup_set_close(&r.set);
     json_decref(r.manifest);
     return bad ? cli_fail(c, &e) : CLI_OK;
 }
 
 static const struct cli_option options[] = {
-    {"--at", "TIME", "The last backup of this time or before (UTC; default: the last of all)"},
+    {"--at", "TIME",
+     "The last backup of this time (UTC) or before; with --account: the mail as it\n"
+     "was then, also between two backups (default: the last backup)"},
     {"--account", "ADDRESS", "The mail of this account, into the installation that is there"},
     {"--mailbox", "PATH", "With --account: this mailbox and those under it only"},
     {"--into", "MAILBOX",
@@ -323,11 +409,12 @@ static const struct cli_option options[] = {
 
 const struct cli_command cmd_restore = {
     .name = "restore",
-    .args = "DIR",
+    .args = "[DIR]",
     .summary = "Bring back an installation, an account or a mailbox from a backup",
     .help = "Without --account everything is restored into the state directory, in which nothing\n"
             "may be yet. With it the server may run, and nothing that is there is changed: the\n"
-            "messages come beside. Every byte is compared with the hashes of the backup.",
+            "messages come beside. Every byte is compared with the hashes of the backup. Without\n"
+            "DIR the mail of an account comes back as it was --at a time within store.retention.",
     .options = options,
     .flags = CLI_NOCONFIG | CLI_JSON,
     .run = run,

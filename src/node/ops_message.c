@@ -6,6 +6,7 @@
 #include "node/ops.h"
 #include "store/collection.h"
 #include "store/message.h"
+#include "store/past.h"
 
 enum { BATCH_MAX = 1000, KEYWORDS_MAX = 64, EXPORT_BYTES = 4 << 20 };
 
@@ -21,6 +22,17 @@ static json_t *mailbox_json(const struct collection *c)
                      (int)c->selectable, "subscribed", (int)c->subscribed);
 }
 
+/* `at` of a request, ms: the mailboxes as they were then. 1 and the moment; 0: as they are; -1. */
+static int arg_moment(json_t *args, struct txn *t, uint64_t *ret, struct err *e)
+{
+    int64_t at;
+    if (op_arg_number(args, "at", false, 0, &at, e))
+        return -1;
+    if (!at)
+        return 0;
+    return past_moment(t, at, ret, e) ? -1 : 1;
+}
+
 static int mailboxes(json_t *args, struct slice payload, json_t **ret, struct buf *out,
                      struct err *e)
 {
@@ -28,12 +40,15 @@ static int mailboxes(json_t *args, struct slice payload, json_t **ret, struct bu
     struct account_info info;
     struct txn *t;
     struct collection *c;
+    uint64_t moment;
     size_t n;
     (void)payload;
     (void)out;
     if (op_arg_account(args, "address", &a, &info, e) || txn_read(info.id, &t, e))
         return -1;
-    int r = collection_list(t, &a, &c, &n, e);
+    int past = arg_moment(args, t, &moment, e), r = past;
+    if (past >= 0)
+        r = past ? past_collections(t, moment, &a, &c, &n, e) : collection_list(t, &a, &c, &n, e);
     txn_end(t);
     if (r)
         return -1;
@@ -334,34 +349,69 @@ static int add_out(const struct entry *en, const struct names *names, json_t *ro
     return 0;
 }
 
-static int export_walk(struct txn *t, uint64_t collection, int64_t after, int64_t bytes,
-                       struct arena *a, json_t *rows, bool *more, struct buf *out, struct err *e)
+struct export_job {
+    struct names names;
+    int64_t after, bytes;
+    json_t *rows;
+    struct buf *out;
+    bool more;
+    int r;
+    struct err *e;
+};
+
+/* Non-zero: enough, or failed (r). */
+static int take_entry(const struct entry *en, void *arg)
+{
+    struct export_job *j = arg;
+    if (en->uid <= j->after)
+        return 0;
+    j->more = json_array_size(j->rows) >= BATCH_MAX ||
+              (j->out->n && (int64_t)j->out->n + en->size > j->bytes);
+    if (!j->more)
+        j->r = add_out(en, &j->names, j->rows, j->out, j->e);
+    return j->more || j->r;
+}
+
+static int export_walk(struct txn *t, uint64_t collection, struct export_job *j, struct err *e)
 {
     UIDSET_SCOPE uids = {0};
     struct entry_walk *w;
-    struct names names;
     struct entry en;
-    int r = 0;
-    *more = false;
-    if (after >= UINT32_MAX || keyword_list(t, a, &names.k, &names.n, e))
-        return after >= UINT32_MAX ? 0 : -1;
-    uidset_add(&uids, (uint32_t)after + 1, UINT32_MAX);
+    int r;
+    if (j->after >= UINT32_MAX)
+        return 0;
+    uidset_add(&uids, (uint32_t)j->after + 1, UINT32_MAX);
     if (entry_walk_open(t, collection, txn_account(t), &uids,
                         ENTRY_KEYWORDS | ENTRY_ITEM | ENTRY_BYTES, &w, e))
         return -1;
-    while ((r = entry_walk_next(w, &en, e)) > 0) {
-        bool full =
-            json_array_size(rows) >= BATCH_MAX || (out->n && (int64_t)out->n + en.size > bytes);
-        if (full) {
-            *more = true;
-            r = 0;
-            break;
-        }
-        if ((r = add_out(&en, &names, rows, out, e)))
-            break;
-    }
+    while ((r = entry_walk_next(w, &en, e)) > 0 && !take_entry(&en, j))
+        continue;
     entry_walk_close(w);
-    return r;
+    return r < 0 ? -1 : j->r;
+}
+
+static int export_now(struct txn *t, struct slice path, struct export_job *j, struct arena *a,
+                      struct collection *c, struct err *e)
+{
+    return collection_by_path(t, path, a, c, e) || export_walk(t, c->id, j, e) ? -1 : 0;
+}
+
+static int export_past(struct txn *t, struct slice path, uint64_t moment, struct export_job *j,
+                       struct arena *a, struct collection *c, struct err *e)
+{
+    struct collection *all;
+    size_t n;
+    if (past_collections(t, moment, a, &all, &n, e))
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        if (slice_eq(all[i].path, path)) {
+            *c = all[i];
+            return past_entries(t, c->id, txn_account(t), moment,
+                                ENTRY_KEYWORDS | ENTRY_ITEM | ENTRY_BYTES, take_entry, j, e) < 0
+                       ? -1
+                       : j->r;
+        }
+    return err_set(e, ERR_NOTFOUND, "there was no mailbox %.*s then", SARG(path));
 }
 
 static int export(json_t *args, struct slice payload, json_t **ret, struct buf *out, struct err *e)
@@ -370,28 +420,29 @@ static int export(json_t *args, struct slice payload, json_t **ret, struct buf *
     struct account_info info;
     struct slice path;
     struct collection c;
-    int64_t after, bytes;
+    struct export_job j = {.out = out, .e = e};
+    uint64_t moment;
     struct txn *t;
-    bool more = false;
     (void)payload;
     if (op_arg_account(args, "address", &a, &info, e) ||
         op_arg_text(args, "mailbox", true, &path, e) ||
-        op_arg_number(args, "after", false, 0, &after, e) ||
-        op_arg_number(args, "bytes", false, EXPORT_BYTES, &bytes, e))
+        op_arg_number(args, "after", false, 0, &j.after, e) ||
+        op_arg_number(args, "bytes", false, EXPORT_BYTES, &j.bytes, e))
         return -1;
-    if (after < 0)
+    if (j.after < 0)
         return err_set(e, ERR_SYNTAX, "after is a uid");
     if (txn_read(info.id, &t, e))
         return -1;
-    json_t *rows = json_array();
-    int r = collection_by_path(t, path, &a, &c, e);
+    j.rows = json_array();
+    int past = arg_moment(args, t, &moment, e);
+    int r = past < 0 ? -1 : keyword_list(t, &a, &j.names.k, &j.names.n, e);
     if (r == 0)
-        r = export_walk(t, c.id, after, bytes, &a, rows, &more, out, e);
+        r = past ? export_past(t, path, moment, &j, &a, &c, e) : export_now(t, path, &j, &a, &c, e);
     txn_end(t);
     if (r == 0)
         *ret = json_pack("{s:I, s:O, s:b}", "uidvalidity", (json_int_t)c.uidvalidity, "messages",
-                         rows, "more", (int)more);
-    json_decref(rows);
+                         j.rows, "more", (int)j.more);
+    json_decref(j.rows);
     return r;
 }
 

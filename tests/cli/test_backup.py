@@ -218,3 +218,46 @@ def test_a_stream_goes_from_one_to_the_other(own):
     assert short.returncode == 1 and b"breaks off" in short.stderr
     wrong = own.command("import", "user2@example.test", "-", input=b"From me\n\n")
     assert wrong.returncode != 0 and b"not a stream of ours" in wrong.stderr
+
+
+def moment(server):
+    """Now, as --at wants it; nothing else happens in this second."""
+    time.sleep(1.1)
+    now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+    time.sleep(1.1)
+    return now
+
+
+def test_one_moment(own, tmp_path):
+    """As it was at a time: out of the log of the running server, and out of a backup made later."""
+    user, target = "user2@example.test", "user1@example.test"
+    connection = login(own, user)
+    connection.create("Time")
+    connection.logout()
+    fill(own, user, range(500, 520), "Time")
+    wanted = contents(own, user, "Time")
+    then = moment(own)
+    connection = login(own, user)
+    connection.select("Time")
+    connection.store("1:10", "+FLAGS", r"(\Deleted \Flagged)")
+    connection.expunge()
+    connection.store("1:*", "-FLAGS", r"(\Seen)")
+    connection.rename("Time", "Gone")
+    connection.logout()
+    fill(own, user, range(520, 523), "Gone")
+    later = moment(own)
+    connection = login(own, user)
+    connection.delete("Gone")
+    connection.logout()
+    folder = tmp_path / "backups"
+    ok(own.command("backup", folder))
+    for name, source in (("Log", []), ("Backup", [folder])):
+        ok(own.command("restore", *source, "--account", user, "--mailbox", "Time", "--at", then, "--into", name,
+                       "--to", target))
+        assert contents(own, target, f"{name}/Time") == wanted
+        ok(own.command("restore", *source, "--account", user, "--mailbox", "Gone", "--at", later, "--into", name,
+                       "--to", target))
+        assert set(contents(own, target, f"{name}/Gone")) == set(range(510, 523))
+    assert b"no such mailbox" in own.command("restore", "--account", user, "--mailbox", "Gone", "--at", then).stderr
+    assert b"--account and --at" in own.command("restore").stderr
+    assert b"--at is a date" in own.command("restore", "--account", user, "--at", "yesterday").stderr
