@@ -47,8 +47,9 @@ static int tick(void *arg, uint64_t bytes, struct err *e)
    that is meant by it. */
 static int parse_moment(const char *text, char ret[BACKUP_NAME + 1], int64_t *ret_ms, struct err *e)
 {
+    static const unsigned char at[] = {0, 4, 6, 9, 11, 13}, width[] = {4, 2, 2, 2, 2, 2};
+    int v[6] = {0, 0, 0, 23, 59, 59};
     size_t n = 0;
-    struct tm tm = {.tm_hour = 23, .tm_min = 59, .tm_sec = 59};
     for (const char *p = text; *p && n < BACKUP_NAME - 1; p++) {
         if (!ascii_digit(*p))
             continue;
@@ -60,13 +61,15 @@ static int parse_moment(const char *text, char ret[BACKUP_NAME + 1], int64_t *re
     *ret_ms = 0;
     if (n == 0 && !text[0])
         return 0;
-    if (sscanf(ret, "%4d%2d%2dT%2d%2d%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
-               &tm.tm_min, &tm.tm_sec) < 3 ||
-        (n != 8 && n != 13 && n != 15))
+    if (n != 8 && n != 13 && n != 15)
         return err_set(e, ERR_SYNTAX,
                        "--at is a date, or a date and time, in UTC: \"2026-11-22 14:15\"");
-    tm.tm_year -= 1900;
-    tm.tm_mon--;
+    for (size_t i = 0; i < 6 && at[i] < n; i++) {
+        uint32_t number = 0;
+        slice_u32(slice_of(ret + at[i], width[i]), &number);
+        v[i] = (int)number;
+    }
+    struct tm tm = {v[5], v[4], v[3], v[2], v[1] - 1, v[0] - 1900};
     *ret_ms = (int64_t)timegm(&tm) * 1000 + 999;
     return 0;
 }
