@@ -69,17 +69,27 @@ static int changed_since(struct request *r, struct txn *t, struct fetch *f)
     return 0;
 }
 
-/* Those of f->uids that are not \Seen yet. */
+/* Those of f->uids that are not \Seen yet, as far as this step goes: 1 when there are more. */
 static int find_unseen(struct request *r, struct txn *t, struct fetch *f)
 {
     struct entry_walk *w;
     struct entry en;
     int got;
-    if (entry_walk_open(t, r->s->sel->collection, r->s->account, &f->uids, 0, &w, &r->job.err))
+    UIDSET_SCOPE left = {0};
+    uidset_copy(&left, &f->uids);
+    if (f->looked_at)
+        uidset_remove(&left, 1, f->looked_at);
+    if (uidset_empty(&left))
+        return 0;
+    if (entry_walk_open(t, r->s->sel->collection, r->s->account, &left, 0, &w, &r->job.err))
         return -1;
-    while ((got = entry_walk_next(w, &en, &r->job.err)) > 0)
+    while ((got = entry_walk_next(w, &en, &r->job.err)) > 0) {
         if (!(en.flags & FLAG_SEEN))
             uidset_add(&f->known, en.uid, en.uid);
+        f->looked_at = en.uid;
+        if (request_step_full(r))
+            break;
+    }
     entry_walk_close(w);
     return got;
 }
@@ -219,17 +229,19 @@ static int walk(struct request *r, struct txn *t, struct fetch *f)
 
 static enum cmd_next plan(struct request *r, struct txn *t, struct fetch *f)
 {
+    if (!f->resolved) {
+        f->resolved = true;
+        if (f->args.items & IMAP_FETCH_MODSEQ)
+            condstore_enable(r);
+        if (set_uids(r, &f->set, r->uid, &f->uids) != CMD_DONE)
+            return CMD_FAIL;
+        if (f->args.has_since && changed_since(r, t, f))
+            return CMD_FAIL;
+    }
+    int more = f->marks_seen && !r->s->sel->read_only ? find_unseen(r, t, f) : 0;
+    if (more)
+        return more < 0 ? CMD_FAIL : CMD_AGAIN;
     f->planned = true;
-    if (f->args.items & IMAP_FETCH_MODSEQ)
-        condstore_enable(r);
-    if (set_uids(r, &f->set, r->uid, &f->uids) != CMD_DONE)
-        return CMD_FAIL;
-    if (f->args.has_since && changed_since(r, t, f))
-        return CMD_FAIL;
-    if (!f->marks_seen || r->s->sel->read_only)
-        return CMD_DONE;
-    if (find_unseen(r, t, f))
-        return CMD_FAIL;
     if (uidset_empty(&f->known))
         return CMD_DONE;
     r->run = mark_seen;

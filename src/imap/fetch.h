@@ -42,7 +42,8 @@ struct fetch_message {
 struct fetch {
     struct imap_set set;
     struct imap_fetch_args args;
-    bool planned, marks_seen;
+    bool resolved, planned, marks_seen;
+    uint32_t looked_at;  /* whether they are \Seen is known up to this uid */
     bool needs_parts;    /* a section of a part is asked for */
     bool open;           /* msg is under way: its ")" is still to come */
     bool space;          /* an item was written: the next one has a space before it */

@@ -199,7 +199,7 @@ static int scan_step(struct request *r, struct fetch *f)
 static int bytes_step(struct request *r, struct fetch_message *m)
 {
     while (m->left && r->out.n < OUTPUT_STEP) {
-        uint64_t n = m->left < PIECE ? m->left : PIECE;
+        uint64_t most = message_frame(m->bytes, m->at), n = m->left < most ? m->left : most;
         int rc = m->doing == FETCH_MADE
                      ? buf_add(&r->out, slice_sub(buf_slice(&m->made), m->at, m->at + n))
                      : append(m, m->at, n, &r->out, &r->job.err);

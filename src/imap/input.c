@@ -9,6 +9,7 @@
 #include "imap/idle.h"
 #include "imap/sasl.h"
 #include "imap/settings.h"
+#include "imap/spooling.h"
 #include "mail/spool.h"
 
 enum {
@@ -156,8 +157,10 @@ static void literal_body(struct session *s, struct slice bytes)
     struct imap_literal *l = &r->literals[r->n_literals - 1];
     if (l->spool) {
         struct err e = {0};
-        if (spool_add(l->spool, bytes, &e))
+        if (spool_keep(l->spool, bytes, &e))
             refuse(r, false, e.code, "The message cannot be kept");
+        else if (spool_is_full(l->spool))
+            spooling_write(s, l->spool);
         return;
     }
     char *p = (char *)(uintptr_t)l->bytes.p; /* the arena's, made above */

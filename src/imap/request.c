@@ -24,7 +24,7 @@
 METRIC_COUNTER_BY(imap_results, "result", "ok no bad", "IMAP commands by result.");
 METRIC_HISTOGRAM(imap_command_seconds, "Time from a command's last byte to its reply.");
 
-enum { OUTPUT_READY = 64 * 1024 }; /* under so much unsent a paused command goes on at once */
+enum { OUTPUT_READY = 64 * 1024 }; /* under so much unsent the next step is made at once */
 
 struct request *request_new(struct session *s)
 {
@@ -217,12 +217,14 @@ void request_resume(struct request *r)
     request_submit(r, PLACE_READ);
 }
 
-/* A step ended with more to do. */
+/* A step ended with more to do. The next one is made while this one's output is sent, but no more
+   than that. */
 static void go_on(struct request *r)
 {
     struct session *s = r->s;
+    bool behind = conn_unsent(s->conn) > OUTPUT_READY;
     write_out(r);
-    if (conn_unsent(s->conn) > OUTPUT_READY)
+    if (behind)
         s->waiting = true;
     else
         request_resume(r);

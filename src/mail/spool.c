@@ -73,6 +73,27 @@ int spool_add(struct spool *s, struct slice bytes, struct err *e)
     return 0;
 }
 
+int spool_keep(struct spool *s, struct slice bytes, struct err *e)
+{
+    s->memory.max = 0; /* it is bounded by what the connection has read */
+    if (buf_add(&s->memory, bytes))
+        return err_set(e, ERR_LIMIT, "out of memory for a message");
+    s->size += bytes.n;
+    return 0;
+}
+
+bool spool_is_full(const struct spool *s)
+{
+    return s->memory.n > SPOOL_MEMORY;
+}
+
+int spool_write(struct spool *s, struct err *e)
+{
+    if (s->fd < 0 && (s->fd = open_unnamed(e)) < 0)
+        return -1;
+    return spool_flush(s, e);
+}
+
 int spool_read(const struct spool *s, uint64_t from, uint64_t n, struct buf *out, struct err *e)
 {
     if (from > s->size)

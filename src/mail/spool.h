@@ -19,5 +19,11 @@ void spool_done(struct spool *s); /* harmless twice */
 int spool_add(struct spool *s, struct slice bytes, struct err *e);
 int spool_flush(struct spool *s, struct err *e); /* after it everything is in one place */
 
+/* For who must not write to a file here: spool_keep only remembers; when spool_is_full, spool_write
+   takes what is remembered to the file, on another thread, before more is kept. */
+int spool_keep(struct spool *s, struct slice bytes, struct err *e);
+bool spool_is_full(const struct spool *s);
+int spool_write(struct spool *s, struct err *e);
+
 /* Appends up to n bytes from `from` to out. After spool_flush. */
 int spool_read(const struct spool *s, uint64_t from, uint64_t n, struct buf *out, struct err *e);

@@ -3,7 +3,5 @@
 
 void pop3_cmd_retr(struct pop3_session *s, const struct pop3_command *c)
 {
-    size_t i;
-    if (pop3_number(s, c->args[0], &i))
-        pop3_reading_start(s, i, NULL);
+    pop3_reading_retr(s, c->args[0]);
 }

@@ -8,5 +8,5 @@ void pop3_cmd_top(struct pop3_session *s, const struct pop3_command *c)
     if (slice_u64(c->args[1], &lines))
         pop3_err(s, "", "how many lines?");
     else if (pop3_number(s, c->args[0], &i))
-        pop3_reading_start(s, i, &lines);
+        pop3_reading_top(s, i, lines);
 }

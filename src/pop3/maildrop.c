@@ -84,16 +84,14 @@ int maildrop_open(struct maildrop *d, uint64_t account, struct err *e)
     return 0;
 }
 
-int maildrop_message(const struct maildrop *d, size_t i, struct message_bytes **ret, struct err *e)
+int maildrop_message(const struct maildrop *d, struct txn *t, size_t i, struct message_bytes **ret,
+                     struct err *e)
 {
     UIDSET_SCOPE uids = {0};
-    struct txn *t;
     struct entry_walk *w;
     struct entry en;
     int bad = -1;
     uidset_add(&uids, d->list[i].uid, d->list[i].uid);
-    if (txn_read(d->account, &t, e))
-        return -1;
     if (entry_walk_open(t, INBOX, d->account, &uids, ENTRY_BYTES, &w, e) == 0) {
         int more = entry_walk_next(w, &en, e);
         if (more == 0)
@@ -102,7 +100,6 @@ int maildrop_message(const struct maildrop *d, size_t i, struct message_bytes **
             bad = message_open(&en, ret, e);
         entry_walk_close(w);
     }
-    txn_end(t);
     return bad;
 }
 

@@ -20,7 +20,8 @@ struct maildrop {
 
 /* READ jobs. */
 int maildrop_open(struct maildrop *d, uint64_t account, struct err *e);
-int maildrop_message(const struct maildrop *d, size_t i, struct message_bytes **ret, struct err *e);
+int maildrop_message(const struct maildrop *d, struct txn *t, size_t i, struct message_bytes **ret,
+                     struct err *e);
 /* WRITE job: what is marked goes, in one change. */
 int maildrop_expunge(const struct maildrop *d, struct txn *t, struct err *e);
 

@@ -1,21 +1,30 @@
-/* reading.c - a message on its way to the client: RETR (RFC 1939 5) and TOP (7). A READ job reads
-   one piece and makes it ready; the next one follows when the client has taken it, so that a slow
-   client costs one piece of memory. */
+/* reading.c - messages on their way to the client: RETR (RFC 1939 5) and TOP (7). A READ job reads
+   as many of the messages that were asked for in a row (RFC 2449 6.6, pipelining) as make one
+   piece, or a piece of a large one; the next piece follows when the client has taken it, so that a
+   slow client costs one piece of memory. */
 #include "pop3/reading.h"
 
 #include <stdlib.h>
 
 #include "base/list.h"
 
-enum { PIECE = 128 * 1024 };
+enum {
+    PIECE = 128 * 1024,
+    ROW = 64,          /* messages of one job */
+    NONE = UINT32_MAX, /* in place of an index: there is no such message */
+    DIGITS = 10,
+};
 
 struct read_job {
     struct pop3_job base;
     struct maildrop drop; /* borrowed */
-    size_t index;
+    uint32_t row[ROW];
+    size_t n;
+    uint64_t bytes; /* of the messages in the row */
     struct pop3_reading r;
     struct buf out;
-    bool first, last;
+    unsigned errors, retrieved;
+    bool first, last; /* piece of the last message */
 };
 
 void pop3_reading_end(struct pop3_session *s)
@@ -23,34 +32,99 @@ void pop3_reading_end(struct pop3_session *s)
     if (s->reading.bytes)
         message_close(s->reading.bytes);
     s->reading = (struct pop3_reading){0};
+    free(s->gathered);
+    s->gathered = NULL;
 }
 
+/* The next piece of r->bytes behind j->out; what needs no doubled dots is not copied. */
 static int read_piece(struct read_job *j, struct err *e)
 {
-    BUF_SCOPE raw = {.max = PIECE};
     struct pop3_reading *r = &j->r;
-    if (message_read(r->bytes, r->at, PIECE, &raw, e))
+    uint64_t size = message_size(r->bytes), n = message_frame(r->bytes, r->at);
+    size_t from = j->out.n;
+    if (n > size - r->at)
+        n = size - r->at;
+    if (message_read(r->bytes, r->at, n, &j->out, e))
         return -1;
-    struct slice text = buf_slice(&raw);
-    r->at += text.n;
+    struct slice text = slice_from(buf_slice(&j->out), from);
+    r->at += n;
     if (r->is_top)
         text.n = pop3_top_feed(&r->top, text);
-    dot_write(&r->dots, text, &j->out);
-    j->last = r->at >= message_size(r->bytes) || (r->is_top && r->top.done) || raw.n == 0;
+    j->out.n = from + text.n;
+    if (!dot_passes(&r->dots, text)) {
+        BUF_SCOPE raw = {0};
+        buf_add(&raw, text);
+        j->out.n = from;
+        dot_write(&r->dots, buf_slice(&raw), &j->out);
+    }
+    j->last = r->at >= size || (r->is_top && r->top.done);
     if (j->last)
         dot_finish(&r->dots, &j->out);
     return j->out.failed ? err_set(e, ERR_LIMIT, "piece is too large") : 0;
 }
 
+/* A piece of the message under way, or all of it. */
+static int read_on(struct read_job *j, bool all, struct err *e)
+{
+    do
+        if (read_piece(j, e))
+            return -1;
+    while (!j->last && (all || j->out.n < PIECE));
+    return 0;
+}
+
+static void refuse(struct read_job *j, size_t from, const struct err *e)
+{
+    j->out.n = from;
+    j->out.failed = false;
+    j->errors++;
+    j->last = true;
+    buf_addf(&j->out, "-ERR %s\r\n",
+             e->code == ERR_OK         ? "no such message"
+             : e->code == ERR_NOTFOUND ? "message was removed elsewhere"
+                                       : "[SYS/TEMP] message cannot be read now");
+    if (j->r.bytes)
+        message_close(j->r.bytes);
+    j->r.bytes = NULL;
+}
+
+/* One message of the row; only the last one may need another job. */
+static void read_one(struct read_job *j, struct txn *t, uint32_t index, bool all)
+{
+    size_t from = j->out.n;
+    struct err e = {0};
+    j->r.at = 0;
+    j->r.dots = (struct dot_writer){0};
+    if (index == NONE || maildrop_message(&j->drop, t, index, &j->r.bytes, &e)) {
+        refuse(j, from, &e);
+        return;
+    }
+    buf_addf(&j->out, "+OK %llu octets\r\n", (unsigned long long)message_size(j->r.bytes));
+    if (read_on(j, all, &e)) {
+        refuse(j, from, &e);
+        return;
+    }
+    if (!j->last)
+        return;
+    j->retrieved++;
+    message_close(j->r.bytes);
+    j->r.bytes = NULL;
+}
+
 static enum job_next run(struct job *job, struct txn *txn)
 {
     struct read_job *j = list_entry(job, struct read_job, base.job);
+    struct txn *t;
     (void)txn;
-    if (j->first && maildrop_message(&j->drop, j->index, &j->r.bytes, &job->err))
+    if (!j->first) {
+        read_on(j, false, &job->err);
         return JOB_DONE;
-    if (j->first)
-        buf_addf(&j->out, "+OK %llu octets\r\n", (unsigned long long)message_size(j->r.bytes));
-    read_piece(j, &job->err);
+    }
+    if (txn_read(j->drop.account, &t, &job->err))
+        return JOB_DONE;
+    for (size_t i = 0; i < j->n; i++)
+        read_one(j, t, j->row[i], i + 1 < j->n);
+    txn_end(t);
     return JOB_DONE;
 }
 
@@ -59,21 +133,20 @@ static void finish(struct pop3_session *s, struct pop3_job *base)
     struct read_job *j = list_entry(base, struct read_job, base);
     s->reading = j->r;
     j->r.bytes = NULL;
-    if (base->job.err.code) {
-        pop3_reading_end(s);
-        if (j->first)
-            pop3_err(s, base->job.err.code == ERR_NOTFOUND ? "" : "[SYS/TEMP]",
-                     base->job.err.code == ERR_NOTFOUND ? "message was removed elsewhere"
-                                                        : "message cannot be read now");
-        else
-            conn_abort(s->c); /* half a message must not look whole */
+    if (base->job.err.code && !j->first) {
+        conn_abort(s->c); /* half a message must not look whole */
         return;
     }
+    if (base->job.err.code)
+        for (size_t i = 0; i < j->n; i++)
+            refuse(j, j->out.n, &base->job.err);
     conn_write_buf(s->c, &j->out);
-    if (!j->last)
-        return;
-    s->retrieved += !s->reading.is_top;
-    pop3_reading_end(s);
+    s->retrieved += s->reading.is_top ? 0 : j->retrieved;
+    if (j->last) {
+        s->retrieved += !j->first && !s->reading.is_top;
+        pop3_reading_end(s);
+    }
+    pop3_count_errors(s, j->errors);
 }
 
 static void clear(struct pop3_job *base)
@@ -84,27 +157,71 @@ static void clear(struct pop3_job *base)
     buf_done(&j->out);
 }
 
-/* While the job runs it alone has the open message. */
-static void start(struct pop3_session *s, size_t index, bool first)
+static struct read_job *job_new(struct pop3_session *s)
 {
     struct read_job *j = calloc(1, sizeof(*j));
     BUG_IF(!j);
     j->drop = s->drop;
-    j->index = index;
-    j->first = first;
+    j->base.clear = clear;
+    return j;
+}
+
+/* While the job runs it alone has the open message. */
+static void start(struct pop3_session *s, struct read_job *j)
+{
     j->r = s->reading;
     s->reading.bytes = NULL;
-    j->base.clear = clear;
     pop3_run(s, &j->base, PLACE_READ, 0, run, finish);
 }
 
-void pop3_reading_start(struct pop3_session *s, size_t index, const uint64_t *top)
+void pop3_reading_top(struct pop3_session *s, size_t index, uint64_t lines)
 {
-    s->reading = (struct pop3_reading){.is_top = top != NULL, .top = {.lines = top ? *top : 0}};
-    start(s, index, true);
+    struct read_job *j = job_new(s);
+    j->first = true;
+    j->row[j->n++] = (uint32_t)index;
+    s->reading = (struct pop3_reading){.is_top = true, .top = {.lines = lines}};
+    start(s, j);
+}
+
+/* Is the next line another RETR that can go with those before? */
+static bool goes_on(const struct read_job *j, struct slice in)
+{
+    if (j->n == ROW || j->bytes >= PIECE || !slice_startsi(in, S("RETR ")))
+        return false;
+    in = slice_from(in, 5);
+    size_t n = 0;
+    while (n < in.n && in.p[n] >= '0' && in.p[n] <= '9')
+        n++;
+    return n > 0 && n <= DIGITS && slice_starts(slice_from(in, n), S("\r\n"));
+}
+
+void pop3_reading_retr(struct pop3_session *s, struct slice number)
+{
+    struct read_job *j = s->gathered;
+    uint64_t n = 0;
+    if (!j) {
+        s->gathered = j = job_new(s);
+        j->first = true;
+    }
+    if (slice_u64(number, &n) || n == 0 || n > s->drop.n || s->drop.list[n - 1].deleted) {
+        j->row[j->n++] = NONE;
+        return;
+    }
+    j->row[j->n++] = (uint32_t)n - 1;
+    j->bytes += s->drop.list[n - 1].size;
+}
+
+void pop3_reading_go(struct pop3_session *s, struct slice in)
+{
+    struct read_job *j = s->gathered;
+    if (!j || goes_on(j, in))
+        return;
+    s->gathered = NULL;
+    s->reading = (struct pop3_reading){0};
+    start(s, j);
 }
 
 void pop3_piece(struct pop3_session *s)
 {
-    start(s, 0, false);
+    start(s, job_new(s));
 }

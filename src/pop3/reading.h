@@ -1,7 +1,11 @@
-/* reading.h - sending a message in pieces. Internal to src/pop3. */
+/* reading.h - sending messages in pieces. Internal to src/pop3. */
 #pragma once
 
 #include "pop3/session.h"
 
-/* top: so many lines of the body; NULL: all of it. */
-void pop3_reading_start(struct pop3_session *s, size_t index, const uint64_t *top);
+/* RETR: gathered with those before; "no such message" is told in its turn. */
+void pop3_reading_retr(struct pop3_session *s, struct slice number);
+/* Begins what was gathered, unless `in` goes on with another RETR. */
+void pop3_reading_go(struct pop3_session *s, struct slice in);
+/* TOP: so many lines of the body. */
+void pop3_reading_top(struct pop3_session *s, size_t index, uint64_t lines);

@@ -10,6 +10,7 @@
 #include "base/setting.h"
 #include "mail/host.h"
 #include "pop3/lock.h"
+#include "pop3/reading.h"
 
 SETTING(pop3, line_max, SIZE, 1024, 255, 64 * KiB,
         "Longest command line. RFC 2449 4 says 255; names and passwords in UTF-8 are longer.");
@@ -67,7 +68,13 @@ void pop3_end(struct pop3_session *s)
 void pop3_err(struct pop3_session *s, const char *code, const char *text)
 {
     conn_printf(s->c, "-ERR %s%s%s\r\n", code, *code ? " " : "", text);
-    if (++s->errors >= (unsigned)setting_get(&set_pop3_errors_max))
+    pop3_count_errors(s, 1);
+}
+
+void pop3_count_errors(struct pop3_session *s, unsigned n)
+{
+    s->errors += n;
+    if (n && s->errors >= (unsigned)setting_get(&set_pop3_errors_max))
         pop3_end(s);
 }
 
@@ -236,6 +243,7 @@ static size_t on_input(struct conn *c, struct slice in)
         if (n == 0)
             break;
         at += n;
+        pop3_reading_go(s, slice_from(in, at));
     }
     settle(s);
     return s->ended || s->securing ? in.n : at; /* plain text behind STLS is thrown away */

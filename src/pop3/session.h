@@ -28,6 +28,8 @@ struct pop3_reading {
     struct pop3_top top;
 };
 
+struct read_job;
+
 struct pop3_session {
     struct conn *c; /* NULL: the connection has ended while a job runs */
     enum pop3_state state;
@@ -44,6 +46,7 @@ struct pop3_session {
     struct maildrop drop;
     struct pop3_listing listing;
     struct pop3_reading reading;
+    struct read_job *gathered; /* RETR after RETR, not begun yet */
 };
 
 /* --- replies -------------------------------------------------------------------------------- */
@@ -51,6 +54,8 @@ void pop3_ok(struct pop3_session *s, const char *fmt, ...) __attribute__((format
 /* code: "[IN-USE]" (RFC 2449 8, RFC 3206) or "" */
 void pop3_err(struct pop3_session *s, const char *code, const char *text);
 void pop3_end(struct pop3_session *s);
+/* Refused commands: too many end the session. */
+void pop3_count_errors(struct pop3_session *s, unsigned n);
 /* The answer of STAT-like commands: message number `arg` from 1 to its index; false: told. */
 bool pop3_number(struct pop3_session *s, struct slice arg, size_t *ret);
 void pop3_listing_start(struct pop3_session *s,

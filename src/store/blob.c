@@ -173,18 +173,25 @@ int blob_disown(struct txn *t, uint64_t blob, int kind, uint64_t account, uint64
 
 /* --- reading -------------------------------------------------------------------------------- */
 
+/* What is read with a record's head: most messages are in it whole. */
+enum { AHEAD = 16384 };
+
 struct blob {
     struct shard *shard;
     struct pack_file *file;
     struct record record;
     uint64_t pack;
     uint32_t cached; /* number of the frame in `frame`; UINT32_MAX: none */
-    char frame[FRAME_SIZE];
+    char *frame;     /* made when part of one is asked for */
+    char *stored;    /* made when one is not in `ahead` */
+    size_t ahead_n;
+    char ahead[AHEAD]; /* from the record's start */
 };
 
 static int read_head(struct blob *b, const struct blob_ref *ref, struct err *e)
 {
-    if (record_read(b->file->fd, ref->at, INT64_MAX, &b->record, e))
+    if (record_read_ahead(b->file->fd, ref->at, INT64_MAX, b->ahead, sizeof b->ahead, &b->ahead_n,
+                          &b->record, e))
         return -1;
     if (memcmp(b->record.hash, ref->hash, BLOB_HASH) == 0 && b->record.size == ref->size)
         return 0;
@@ -220,11 +227,12 @@ static int find_again(struct blob *b, struct blob_ref *ref, struct err *e)
 
 int blob_open(const struct blob_ref *ref, struct blob **ret, struct err *e)
 {
-    struct blob *b = malloc(sizeof *b); /* the frame need not be zeroed */
+    struct blob *b = malloc(sizeof *b); /* what is read ahead need not be zeroed */
     BUG_IF(!b);
     struct err why = {0};
     b->shard = shard_at((unsigned)ref->shard);
     b->file = NULL;
+    b->frame = b->stored = NULL;
     b->cached = UINT32_MAX;
     int rc = open_at(b, ref, &why);
     if (rc && why.code == ERR_NOTFOUND) {
@@ -241,6 +249,37 @@ int blob_open(const struct blob_ref *ref, struct blob **ret, struct err *e)
     return 0;
 }
 
+static void frame_room(char **p)
+{
+    if (!*p)
+        *p = malloc(FRAME_SIZE);
+    BUG_IF(!*p);
+}
+
+/* Frame i, checked and unpacked, to out. */
+static int read_frame(struct blob *b, uint32_t i, char *out, struct err *e)
+{
+    const struct record *r = &b->record;
+    struct err why = {0};
+    uint64_t from = r->start[i] - r->at;
+    int rc;
+    if (from + r->table[i].stored <= b->ahead_n) {
+        rc = frame_unpack(&r->table[i], b->ahead + from, out, record_frame_size(r, i), &why);
+    } else {
+        frame_room(&b->stored);
+        rc = record_frame_by(b->file->fd, r, i, b->stored, out, &why);
+    }
+    if (rc == 0)
+        return 0;
+    return err_set(e, why.code, "shard %u, pack %llu, record at %llu: %s", b->shard->id,
+                   (unsigned long long)b->pack, (unsigned long long)r->at, why.text);
+}
+
+static int no_room(struct err *e)
+{
+    return err_set(e, ERR_LIMIT, "the message does not fit");
+}
+
 int blob_read(struct blob *b, uint64_t from, uint64_t n, struct buf *out, struct err *e)
 {
     if (from >= b->record.size)
@@ -249,20 +288,26 @@ int blob_read(struct blob *b, uint64_t from, uint64_t n, struct buf *out, struct
         n = b->record.size - from;
     while (n) {
         uint32_t i = (uint32_t)(from / FRAME_SIZE);
-        size_t in = (size_t)(from % FRAME_SIZE);
-        struct err why = {0};
-        if (b->cached != i) {
-            b->cached = UINT32_MAX;
-            if (record_frame(b->file->fd, &b->record, i, b->frame, &why))
-                return err_set(e, why.code, "shard %u, pack %llu, record at %llu: %s", b->shard->id,
-                               (unsigned long long)b->pack, (unsigned long long)b->record.at,
-                               why.text);
-            b->cached = i;
-        }
-        size_t have = record_frame_size(&b->record, i) - in;
+        size_t in = (size_t)(from % FRAME_SIZE), have = record_frame_size(&b->record, i) - in;
         size_t take = n < have ? (size_t)n : have;
-        if (buf_add(out, slice_of(b->frame + in, take)))
-            return err_set(e, ERR_LIMIT, "the message does not fit");
+        if (in == 0 && take == have && b->cached != i) { /* all of it: nothing is copied */
+            char *room = buf_space(out, take);
+            if (!room)
+                return no_room(e);
+            if (read_frame(b, i, room, e))
+                return -1;
+            out->n += take;
+        } else {
+            if (b->cached != i) {
+                frame_room(&b->frame);
+                b->cached = UINT32_MAX;
+                if (read_frame(b, i, b->frame, e))
+                    return -1;
+                b->cached = i;
+            }
+            if (buf_add(out, slice_of(b->frame + in, take)))
+                return no_room(e);
+        }
         from += take;
         n -= take;
     }
@@ -275,5 +320,7 @@ void blob_close(struct blob *b)
         return;
     record_done(&b->record);
     packs_unpin(&b->shard->packs, b->file);
+    free(b->frame);
+    free(b->stored);
     free(b);
 }

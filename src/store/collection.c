@@ -28,7 +28,7 @@ DB_STMT(subscription_put,
 DB_STMT(subscription_drop, "DELETE FROM subscription WHERE account = $1 AND path = $2");
 DB_STMT(subscription_all, "SELECT path FROM subscription WHERE account = $1 ORDER BY path");
 
-static void row_read(struct db_query *q, struct arena *a, struct collection *c)
+void collection_row_read(struct db_query *q, struct arena *a, struct collection *c)
 {
     *c = (struct collection){.id = (uint64_t)db_i64(q, 0),
                              .parent = (uint64_t)db_i64(q, 1),
@@ -59,7 +59,7 @@ int collection_row_get(struct txn *t, uint64_t id, struct arena *a, struct colle
     db_bind_i64(q, 2, (int64_t)id);
     int rc = db_next(q, e);
     if (rc > 0)
-        row_read(q, a, ret);
+        collection_row_read(q, a, ret);
     db_end(q);
     return rc > 0 && a->failed ? no_memory(e) : rc;
 }
@@ -211,7 +211,7 @@ static int read_all(struct txn *t, struct arena *a, struct collection **ret, siz
                 memcpy(more, c, n * sizeof *c);
             c = more;
         }
-        row_read(q, a, &c[n++]);
+        collection_row_read(q, a, &c[n++]);
     }
     db_end(q);
     *ret = c;

@@ -7,6 +7,8 @@
 
 enum { INBOX_ID = 1 };
 
+/* The columns id to deleted_bytes, in the order of struct collection. */
+void collection_row_read(struct db_query *q, struct arena *a, struct collection *c);
 /* 1 found, 0 not, -1. name is of the arena; path, subscribed and has_children are not filled. */
 int collection_row_get(struct txn *t, uint64_t id, struct arena *a, struct collection *ret,
                        struct err *e);

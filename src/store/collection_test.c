@@ -5,6 +5,7 @@
 #include "base/test.h"
 #include "base/uidset.h"
 #include "store/change.h"
+#include "store/collection_walk.h"
 #include "store/entry.h"
 #include "store/test_store.h"
 
@@ -46,6 +47,26 @@ static enum err_code run(struct doing d)
 #define erase(p) run((struct doing){.what = DELETE, .path = (p)})
 #define rename_to(p, q) run((struct doing){.what = RENAME, .path = (p), .to = (q)})
 
+/* The walk gives what the list gives, each in a snapshot of its own. */
+static void assert_walk(const struct collection *want, size_t n)
+{
+    struct collection_walk w = {.begun = false};
+    struct collection c;
+    struct err e = {0};
+    for (size_t i = 0; i <= n; i++) {
+        struct txn *t;
+        assert_int_equal(txn_read(ACCOUNT, &t, &e), 0);
+        assert_int_equal(collection_walk_next(&w, t, &c, &e), i < n);
+        txn_end(t);
+        if (i == n)
+            break;
+        assert_true(slice_eq(c.path, want[i].path));
+        assert_true(c.id == want[i].id && c.has_children == want[i].has_children &&
+                    c.selectable == want[i].selectable && c.role == want[i].role);
+    }
+    collection_walk_done(&w);
+}
+
 /* The tree in one line: paths, '!' behind those that cannot be selected. */
 static void assert_tree(const char *want)
 {
@@ -66,6 +87,7 @@ static void assert_tree(const char *want)
     }
     txn_end(t);
     assert_slice(buf_slice(&b), want);
+    assert_walk(c, n);
 }
 
 static struct collection get(const char *path)
@@ -271,6 +293,60 @@ static void the_log_tells(void **state)
     test_store_close();
 }
 
+/* More than a page of siblings, at two levels, and names that sort around INBOX. */
+static void a_large_tree_is_walked(void **state)
+{
+    (void)state;
+    ARENA_SCOPE a = {0};
+    struct err e = {0};
+    struct txn *t;
+    struct collection *c;
+    size_t n;
+    assert_int_equal(create("INBO"), ERR_OK);
+    assert_int_equal(create("INBOX/under"), ERR_OK);
+    assert_int_equal(create("INBOY/under"), ERR_OK);
+    for (int i = 0; i < 200; i++) {
+        char path[64];
+        snprintf(path, sizeof path, i % 3 ? "many %03d" : "many %03d/x", i);
+        assert_int_equal(create(path), ERR_OK);
+        snprintf(path, sizeof path, "INBOY/under/%03d%s", i, i % 64 ? "" : "/deep");
+        assert_int_equal(create(path), ERR_OK);
+    }
+    assert_int_equal(txn_read(ACCOUNT, &t, &e), 0);
+    assert_int_equal(collection_list(t, &a, &c, &n, &e), 0);
+    txn_end(t);
+    assert_true(n > 450);
+    assert_walk(c, n);
+}
+
+static void subscriptions_are_walked(void **state)
+{
+    (void)state;
+    struct subscription_walk w = {.ended = false};
+    struct err e = {0};
+    struct slice path;
+    for (int i = 0; i < 150; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "sub/%03d", i);
+        assert_int_equal(run((struct doing){.what = SUBSCRIBE, .path = name}), ERR_OK);
+    }
+    int seen = 0;
+    for (int got = 1; got > 0;) {
+        struct txn *t;
+        assert_int_equal(txn_read(ACCOUNT, &t, &e), 0);
+        got = subscription_walk_next(&w, t, &path, &e);
+        assert_true(got >= 0);
+        seen += got > 0 && slice_starts(path, S("sub/"));
+        assert_int_equal(subscription_below(t, S("sub"), &e), 1);
+        assert_int_equal(subscription_below(t, S("su"), &e), 0);
+        assert_int_equal(subscription_below(t, S("sub/149"), &e), 0);
+        assert_int_equal(subscription_is(t, S("sub/149"), &e), 1);
+        txn_end(t);
+    }
+    assert_int_equal(seen, 150);
+    subscription_walk_done(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +356,8 @@ int main(void)
         cmocka_unit_test(renaming_inbox_moves_its_messages),
         cmocka_unit_test(roles_and_subscriptions),
         cmocka_unit_test(the_log_tells),
+        cmocka_unit_test(a_large_tree_is_walked),
+        cmocka_unit_test(subscriptions_are_walked),
     };
     return RUN_TESTS(tests);
 }

@@ -1,7 +1,7 @@
 /* frame.h - content as it is stored: cut into frames of 64 KB, each compressed by itself (zstd), so
-   that a range can be read without the rest. When the first does not shrink by a fifth, all are
-   stored plain; later a frame that would grow is stored plain by itself. Each has an XXH3 over its
-   stored bytes; the whole content has its SHA-256. */
+   that a range can be read without the rest. A frame that does not shrink by three tenths is stored
+   plain: what base 64 leaves to win is not worth the time at every reading. Each has an XXH3 over
+   its stored bytes; the whole content has its SHA-256. */
 #pragma once
 
 #include "base/buf.h"
@@ -21,7 +21,6 @@ struct frames {
     struct frame *table;
     size_t n, cap;
     struct buf bytes; /* the stored frames, one after the other */
-    bool plain;
     /* while it is being made */
     char *part; /* a frame not yet full */
     size_t part_n;

@@ -160,6 +160,13 @@ uint64_t message_size(const struct message_bytes *m)
     return m->prefix_n + m->blob_size;
 }
 
+uint64_t message_frame(const struct message_bytes *m, uint64_t at)
+{
+    if (at < m->prefix_n)
+        return m->prefix_n - at + FRAME_SIZE;
+    return FRAME_SIZE - (at - m->prefix_n) % FRAME_SIZE;
+}
+
 int message_read(struct message_bytes *m, uint64_t from, uint64_t n, struct buf *out, struct err *e)
 {
     if (from < m->prefix_n) {

@@ -36,6 +36,9 @@ int message_add(struct txn *t, struct message_ready *m, const struct message_add
 struct message_bytes;
 int message_open(const struct entry *en, struct message_bytes **ret, struct err *e);
 uint64_t message_size(const struct message_bytes *m);
+/* How much to read from `at` on, to where a stored frame ends (64 KB and the prefix at most): whole
+   frames are not copied. */
+uint64_t message_frame(const struct message_bytes *m, uint64_t at);
 int message_read(struct message_bytes *m, uint64_t from, uint64_t n, struct buf *out,
                  struct err *e);
 void message_close(struct message_bytes *m);

@@ -184,12 +184,20 @@ static int record_table(struct record *r, const char *table, uint64_t end, struc
 int record_read(int fd, uint64_t at, uint64_t end, struct record *ret, struct err *e)
 {
     char first[4096];
+    size_t n;
+    return record_read_ahead(fd, at, end, first, sizeof first, &n, ret, e);
+}
+
+int record_read_ahead(int fd, uint64_t at, uint64_t end, char *first, size_t room, size_t *ret_n,
+                      struct record *ret, struct err *e)
+{
     if (at > INT64_MAX - RECORD_HEAD || at + RECORD_HEAD > end)
         return damaged(e, at);
-    size_t want = end - at < sizeof first ? (size_t)(end - at) : sizeof first;
+    size_t want = end - at < room ? (size_t)(end - at) : room;
     ptrdiff_t n = fd_pread_full(fd, first, want, (int64_t)at);
     if (n < 0)
         return err_errno(e, ERR_IO, "reading a pack");
+    *ret_n = (size_t)n;
     struct record r = {.at = at};
     if (n < RECORD_HEAD || get32(first) != RECORD_MAGIC)
         return damaged(e, at);
@@ -238,6 +246,12 @@ void record_done(struct record *r)
 int record_frame(int fd, const struct record *r, uint32_t i, char *out, struct err *e)
 {
     char stored[FRAME_SIZE];
+    return record_frame_by(fd, r, i, stored, out, e);
+}
+
+int record_frame_by(int fd, const struct record *r, uint32_t i, char *stored, char *out,
+                    struct err *e)
+{
     ptrdiff_t n = fd_pread_full(fd, stored, r->table[i].stored, (int64_t)r->start[i]);
     if (n < 0)
         return err_errno(e, ERR_IO, "reading a pack");

@@ -55,6 +55,10 @@ static inline uint64_t record_length(const struct frames *f)
 
 /* Reads the head of the record at an offset; it must end at or before `end`. */
 int record_read(int fd, uint64_t at, uint64_t end, struct record *ret, struct err *e);
+/* The same, and what was read: up to `room` (RECORD_HEAD at least) bytes from `at` are in `first`,
+   which saves the next reading of a small record. */
+int record_read_ahead(int fd, uint64_t at, uint64_t end, char *first, size_t room, size_t *ret_n,
+                      struct record *ret, struct err *e);
 void record_done(struct record *r);
 /* Bytes of content in frame i. */
 static inline size_t record_frame_size(const struct record *r, uint32_t i)
@@ -63,6 +67,9 @@ static inline size_t record_frame_size(const struct record *r, uint32_t i)
 }
 /* Frame i, checked, to out (room for FRAME_SIZE). */
 int record_frame(int fd, const struct record *r, uint32_t i, char *out, struct err *e);
+/* The same with memory for the stored bytes (FRAME_SIZE). */
+int record_frame_by(int fd, const struct record *r, uint32_t i, char *stored, char *out,
+                    struct err *e);
 /* Everything: frames and SHA-256. ERR_CORRUPT. */
 int record_check(int fd, const struct record *r, struct err *e);
 /* The next offset at or after `at` where a whole head stands; `end` when there is none. For repair:

@@ -12,5 +12,7 @@ struct dot_writer {
 /* Appends `in` with a dot in front of each line that begins with one; a line begins behind CRLF and
    nowhere else. -1: `out` is full. */
 int dot_write(struct dot_writer *w, struct slice in, struct buf *out);
+/* True when `in` can go out as it is: it counts as written. False: nothing has happened. */
+bool dot_passes(struct dot_writer *w, struct slice in);
 /* Appends the line end when the last line had none, and the line with the dot. */
 int dot_finish(struct dot_writer *w, struct buf *out);
