@@ -302,6 +302,7 @@ static void a_large_tree_is_walked(void **state)
     struct txn *t;
     struct collection *c;
     size_t n;
+    test_store_open(2);
     assert_int_equal(create("INBO"), ERR_OK);
     assert_int_equal(create("INBOX/under"), ERR_OK);
     assert_int_equal(create("INBOY/under"), ERR_OK);
@@ -317,6 +318,7 @@ static void a_large_tree_is_walked(void **state)
     txn_end(t);
     assert_true(n > 450);
     assert_walk(c, n);
+    test_store_close();
 }
 
 static void subscriptions_are_walked(void **state)
@@ -325,6 +327,7 @@ static void subscriptions_are_walked(void **state)
     struct subscription_walk w = {.ended = false};
     struct err e = {0};
     struct slice path;
+    test_store_open(2);
     for (int i = 0; i < 150; i++) {
         char name[32];
         snprintf(name, sizeof name, "sub/%03d", i);
@@ -345,6 +348,7 @@ static void subscriptions_are_walked(void **state)
     }
     assert_int_equal(seen, 150);
     subscription_walk_done(&w);
+    test_store_close();
 }
 
 int main(void)
