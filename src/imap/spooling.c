@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/list.h"
+#include "imap/group.h"
 #include "imap/request.h"
 #include "io/job.h"
 #include "mail/spool.h"
@@ -29,17 +30,14 @@ static void done(struct job *job)
     struct session *s = w->s;
     struct err e = job->err;
     free(w);
-    s->running = false;
-    if (!s->conn) {
-        session_free(s);
-        return;
-    }
-    if (e.code && !s->req->refused.code) {
+    bool here = s->conn && !s->closing;
+    if (here && e.code && !s->req->refused.code) {
         err_set(&s->req->refused, e.code, "The message cannot be kept");
         s->req->refused_bad = false;
     }
-    if (!s->closing)
-        conn_resume(s->conn);
+    session_go_on(s); /* frees it when the client has gone */
+    if (here && s->group)
+        group_start(s);
 }
 
 void spooling_write(struct session *s, struct spool *spool)
@@ -49,7 +47,6 @@ void spooling_write(struct session *s, struct spool *spool)
     w->s = s;
     w->spool = spool;
     w->job = (struct job){.loop = s->loop, .place = PLACE_CPU, .run = run, .done = done};
-    s->running = true;
-    conn_pause(s->conn);
+    session_pause(s);
     job_submit(&w->job);
 }

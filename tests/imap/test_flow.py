@@ -91,6 +91,32 @@ class Deflated:
         self.sock.close()
 
 
+def test_a_long_list(server, imap, user):
+    """More names than one step writes, to somebody who waits with reading; subscriptions without a
+    mailbox at the end."""
+    names = [b"many/%04d-%s" % (n, b"x" * 80) for n in range(1200)]
+    imap.sock.sendall(b"".join(b"c%d CREATE %s\r\n" % (n, name) for n, name in enumerate(names)))
+    for n in range(len(names)):
+        assert imap.finish(b"c%d" % n)[1].startswith(b"OK")
+    imap.ok("SUBSCRIBE", "none/of/these")
+    imap.ok("SUBSCRIBE", "none/of/those")
+    imap.ok("SUBSCRIBE", names[700].decode())
+    imap.send(b'x LIST "" "*" RETURN (STATUS (MESSAGES UIDNEXT) SUBSCRIBED)\r\n')
+    time.sleep(0.5)
+    rows = [row.text for row in imap.finish(b"x")[0]]
+    assert [row.split(b'"/" ')[1] for row in rows if row.startswith(b"LIST") and b"many/" in row] == names
+    assert sum(row.startswith(b"STATUS many/") for row in rows) == len(names)
+    assert [row for row in rows if b"\\Subscribed" in row and b"many/" in row] == [
+        b'LIST (\\HasNoChildren \\Subscribed) "/" ' + names[700]]
+    rows = [row.text for row in imap.ok("LIST", "(SUBSCRIBED RECURSIVEMATCH)", '""', "(many none none/%)")]
+    assert rows == [b'LIST (\\HasChildren) "/" many ("CHILDINFO" ("SUBSCRIBED"))',
+                    b'LIST (\\NonExistent) "/" none ("CHILDINFO" ("SUBSCRIBED"))',
+                    b'LIST (\\NonExistent) "/" none/of ("CHILDINFO" ("SUBSCRIBED"))']
+    assert [row.text for row in imap.ok("LSUB", '""', "none/%")] == [b'LSUB (\\Noselect) "/" none/of']
+    below = [row.text for row in imap.ok("LSUB", '""', "*")]
+    assert sum(b"none/" in row or b"many/" in row for row in below) == 3
+
+
 def test_compress(server, user):
     with Imap(server, user) as imap:
         assert imap.run("COMPRESS", "GZIP")[1].startswith(b"BAD")

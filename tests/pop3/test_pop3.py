@@ -6,6 +6,7 @@ import re
 import shutil
 import ssl
 import subprocess
+import time
 
 import pytest
 
@@ -20,6 +21,20 @@ def append(server, user, *messages):
             imap.ok("APPEND", "INBOX", Literal(m))
 
 
+def until_free(server, name):
+    """A session that ended without QUIT has the mailbox until the server has seen its end."""
+    end = time.monotonic() + 20
+    while True:
+        with Pop3(server) as pop3:
+            pop3.ok(f"USER {name}")
+            got = pop3.ask("PASS pass")
+            if got.startswith(b"+OK"):
+                pop3.ok("QUIT")
+                return
+        assert got.startswith(b"-ERR [IN-USE]") and time.monotonic() < end, got
+        time.sleep(0.05)
+
+
 @pytest.fixture
 def user(server):
     """An account whose INBOX is empty."""
@@ -28,6 +43,7 @@ def user(server):
         imap.ok("SELECT", "INBOX")
         imap.ok("UID STORE", "1:*", "+FLAGS.SILENT (\\Deleted)")
         imap.ok("EXPUNGE")
+    until_free(server, name)
     return name
 
 
@@ -121,6 +137,31 @@ def test_a_large_message_and_a_slow_client(server, user):
         assert pop3.line().startswith(b"+OK") and pop3.lines() == large
         assert pop3.line().startswith(b"+OK 1 ")
         assert pop3.line().startswith(b"+OK") and pop3.lines() == large
+
+
+def test_retr_in_a_row(server, user):
+    """Pipelined RETRs are read together and answered one by one, in order, errors too."""
+    large = b"Subject: large\r\n\r\n" + b".stuffed\r\n0123456789\r\n" * 30000
+    messages = [*THREE, large, b"Subject: last\r\n\r\nx\r\n"]
+    append(server, user, *messages)
+    with Pop3(server, user) as pop3:
+        pop3.ok("DELE 2")
+        wanted = [1, 2, 3, 4, 99, 5, 0, 4, 1]
+        pop3.send(b"".join(b"retr %d\r\n" % n for n in wanted) + b"STAT\r\nRETR 5 x\r\nRETR 1")
+        for n in wanted:
+            line = pop3.line()
+            if n in (0, 2, 99):
+                assert line == b"-ERR no such message"
+                continue
+            assert line == b"+OK %d octets" % len(messages[n - 1])
+            got = pop3.lines()
+            assert got == (messages[n - 1] if messages[n - 1].endswith(b"\n") else messages[n - 1] + b"\r\n")
+        assert pop3.line().startswith(b"+OK 4 ")
+        assert pop3.line().startswith(b"-ERR")
+        pop3.send(b"\r\nQUIT\r\n")
+        assert pop3.line().startswith(b"+OK")
+        pop3.lines()
+        assert pop3.line().startswith(b"+OK")
 
 
 def test_auth(server):
