@@ -98,8 +98,12 @@ def test_a_long_list(server, imap, user):
     imap.sock.sendall(b"".join(b"c%d CREATE %s\r\n" % (n, name) for n, name in enumerate(names)))
     for n in range(len(names)):
         assert imap.finish(b"c%d" % n)[1].startswith(b"OK")
-    imap.ok("SUBSCRIBE", "none/of/these")
-    imap.ok("SUBSCRIBE", "none/of/those")
+    for name in ("none/of/these", "none/of/those"):
+        imap.ok("CREATE", name)
+        imap.ok("SUBSCRIBE", name)
+        imap.ok("DELETE", name)
+    for name in ("none/of", "none"):
+        imap.ok("DELETE", name)
     imap.ok("SUBSCRIBE", names[700].decode())
     imap.send(b'x LIST "" "*" RETURN (STATUS (MESSAGES UIDNEXT) SUBSCRIBED)\r\n')
     time.sleep(0.5)
