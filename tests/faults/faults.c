@@ -37,8 +37,16 @@ enum { FD_MAX = 65536 };
 struct tracked {
     bool used, memory; /* memory: SQLite's shared index, which is no part of the disk */
     uint64_t inode;
+    uint32_t failures; /* of syncs of this file, as far as this descriptor has heard of them */
     char path[256];
 };
+
+/* A sync that failed is told to every descriptor of the file, once, as Linux does. */
+static struct failure {
+    uint64_t inode;
+    uint32_t n;
+} failures[1024];
+static unsigned failures_n;
 
 static struct faults_page *page;
 static struct tracked *fds[FD_MAX];
@@ -277,6 +285,17 @@ static bool is_memory(const char *path)
     return n > 4 && strcmp(path + n - 4, "-shm") == 0;
 }
 
+static uint32_t *failures_of(uint64_t inode)
+{
+    for (unsigned i = 0; i < failures_n; i++)
+        if (failures[i].inode == inode)
+            return &failures[i].n;
+    if (failures_n == sizeof(failures) / sizeof(*failures))
+        failures_n = 0;
+    failures[failures_n] = (struct failure){.inode = inode};
+    return &failures[failures_n++].n;
+}
+
 static void track(int fd, const char *path)
 {
     struct stat st;
@@ -289,6 +308,7 @@ static void track(int fd, const char *path)
     struct tracked *t = fds[fd];
     t->inode = st.st_ino;
     t->memory = is_memory(path);
+    t->failures = *failures_of(t->inode);
     snprintf(t->path, sizeof(t->path), "%s", path + root_n);
     t->used = true;
 }
@@ -572,13 +592,19 @@ static int sync_tracked(struct tracked *t, int fd, int (*sync)(int))
     enter();
     uint64_t upto = page->seq;
     int why = fault(OP_SYNC, t->path, 0);
+    uint32_t *failed = failures_of(t->inode);
+    bool lost = why != 0, late = !lost && *failed != t->failures;
+    *failed += lost;
+    t->failures = *failed;
+    if (late)
+        why = EIO;
     bool dir = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
     bool journaled = page->record && journal >= 0;
     leave();
     int rc = why ? fails(why) : journaled ? 0 : sync(fd);
     int saved = errno;
     enter();
-    if (page->lies) {
+    if (page->lies || late) {
         ;
     } else if (dir && rc == 0) {
         char full[PATH_MAX];
