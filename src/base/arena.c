@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/fault.h"
 
 struct arena_block {
     struct arena_block *next;
@@ -42,8 +43,9 @@ void *arena_alloc(struct arena *a, size_t size, size_t count, size_t align)
         size_t cap = BLOCK_SIZE - sizeof(struct arena_block);
         if (bytes > cap / 2)
             cap = bytes;
-        struct arena_block *b = calloc(1, sizeof(*b) + cap);
+        struct arena_block *b = fault_memory(cap) ? NULL : calloc(1, sizeof(*b) + cap);
         if (!b) {
+            err_no_memory();
             a->failed = true;
             return NULL;
         }

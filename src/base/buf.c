@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/err.h"
+#include "base/fault.h"
+
 void buf_init(struct buf *b, size_t max)
 {
     *b = (struct buf){.max = max};
@@ -30,8 +33,9 @@ static int grow(struct buf *b, size_t want)
         return 0;
     while (cap <= want && cap <= SIZE_MAX / 2)
         cap *= 2;
-    char *p = cap > want ? realloc(b->p, cap) : NULL;
+    char *p = cap > want && !fault_memory(cap) ? realloc(b->p, cap) : NULL;
     if (!p) {
+        err_no_memory();
         b->failed = true;
         return -1;
     }

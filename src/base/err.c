@@ -3,14 +3,30 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+static _Thread_local bool no_memory;
+
+void err_no_memory(void)
+{
+    no_memory = true;
+}
+
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 {
+    bool busy = code == ERR_LIMIT && no_memory;
+    if (busy)
+        no_memory = false;
     if (!e)
         return -1;
+    if (busy) {
+        e->code = ERR_BUSY;
+        snprintf(e->text, sizeof(e->text), "out of memory");
+        return -1;
+    }
     va_list ap;
     va_start(ap, fmt);
     e->code = code;

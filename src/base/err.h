@@ -32,6 +32,10 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 int err_errno(struct err *e, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* There was no memory, which is not the fault of what was asked for: the next ERR_LIMIT that this
+   thread sets becomes ERR_BUSY, "out of memory". Buffers and arenas call it where malloc fails. */
+void err_no_memory(void);
+
 const char *err_code_name(enum err_code code); /* "limit" */
 
 /* Impossible states: always compiled in, never for input. Prints the place and aborts. */

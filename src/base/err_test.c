@@ -24,6 +24,21 @@ static void texts_fit(void **state)
     assert_int_equal(err_errno(NULL, ERR_IO, "nobody asks"), -1);
 }
 
+/* What is no fault of the request does not become a permanent refusal of it. */
+static void no_memory_is_temporary(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    err_no_memory();
+    err_set(&e, ERR_SYNTAX, "no such thing");
+    assert_int_equal(e.code, ERR_SYNTAX);
+    err_set(&e, ERR_LIMIT, "5.3.4 too large");
+    assert_int_equal(e.code, ERR_BUSY);
+    assert_string_equal(e.text, "out of memory");
+    err_set(&e, ERR_LIMIT, "5.3.4 too large");
+    assert_int_equal(e.code, ERR_LIMIT);
+}
+
 static void every_code_has_its_name(void **state)
 {
     (void)state;
@@ -40,6 +55,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_fit),
+        cmocka_unit_test(no_memory_is_temporary),
         cmocka_unit_test(every_code_has_its_name),
     };
     return RUN_TESTS(tests);

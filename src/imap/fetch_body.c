@@ -149,7 +149,9 @@ static void cut(const struct imap_fetch_body *b, uint64_t *at, uint64_t *n)
 static int append(struct fetch_message *m, uint64_t at, uint64_t n, struct buf *out, struct err *e)
 {
     if (at + n <= m->head.n)
-        return buf_add(out, slice_sub(buf_slice(&m->head), at, at + n));
+        return buf_add(out, slice_sub(buf_slice(&m->head), at, at + n))
+                   ? err_set(e, ERR_LIMIT, "the message does not fit")
+                   : 0;
     return message_read(m->bytes, at, n, out, e);
 }
 

@@ -44,7 +44,7 @@ static void add_text(struct session *s, struct slice text)
         refuse(r, true, ERR_LIMIT, "The command line is too long");
     /* What still fits is kept: the tag of the refusal is in it. */
     if (buf_add(&r->text, slice_sub(text, 0, room)))
-        refuse(r, true, ERR_LIMIT, "Out of memory");
+        refuse(r, true, ERR_BUSY, "Out of memory");
 }
 
 /* "tag APPEND ..."? */
@@ -111,7 +111,7 @@ static void literal_take(struct session *s, bool append)
     if (p)
         l->bytes = slice_of(p, 0);
     else
-        refuse(r, true, ERR_LIMIT, "Out of memory");
+        refuse(r, true, ERR_BUSY, "Out of memory");
 }
 
 /* What is passed over of a literal that comes without being waited for. */

@@ -29,14 +29,15 @@ static void refusal(struct request *r, struct buf *out)
 {
     const struct err *e = &r->job.err;
     const struct mapped *m = &mapped[e->code];
-    if (r->bad) {
+    bool bad = r->bad && e->code != ERR_BUSY; /* out of memory is not the client's fault */
+    if (bad) {
         buf_adds(out, "BAD ");
         if (r->code)
             buf_addf(out, "[%s] ", r->code);
     } else {
         buf_addf(out, "NO [%s] ", r->code ? r->code : m->code);
     }
-    if (m->hide && !r->bad)
+    if (m->hide && !bad)
         imap_write_text(S("The server failed; it is in its log"), out);
     else
         imap_write_text(slice_str(e->text), out);

@@ -115,6 +115,10 @@ void smtp_session_refuse(struct smtp_session *s, unsigned code, const char *enha
                          const struct err *e)
 {
     struct slice text = slice_str(e->text), first = slice_cut(&text, ' ');
+    if (e->code == ERR_BUSY && code >= 500) { /* out of memory while a command was read */
+        code = 451;
+        enhanced = "4.3.0";
+    }
     bool coded = text.p && first.n >= 5 && first.p[1] == '.' && memchr("245", first.p[0], 3);
     write_reply(s, code, coded ? first : slice_str(enhanced), coded ? text : slice_str(e->text));
     count_error(s);

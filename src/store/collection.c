@@ -144,8 +144,10 @@ int collection_by_path(struct txn *t, struct slice path, struct arena *a, struct
 {
     uint64_t id;
     struct slice p;
-    if (path_normalise(path, a, &p, NULL))
-        return err_set(e, ERR_NOTFOUND, "no such mailbox");
+    struct err why = {0};
+    if (path_normalise(path, a, &p, &why))
+        return err_set(e, why.code == ERR_BUSY ? ERR_BUSY : ERR_NOTFOUND, "%s",
+                       why.code == ERR_BUSY ? why.text : "no such mailbox");
     int rc = collection_find(t, p, &id, e);
     if (rc <= 0)
         return rc < 0 ? -1 : err_set(e, ERR_NOTFOUND, "no such mailbox");

@@ -584,13 +584,23 @@ POSIX_FALLOCATE(posix_fallocate64)
 FALLOCATE(fallocate)
 FALLOCATE(fallocate64)
 
-/* While the journal is kept nothing need reach the real disk: the journal says what would have. The
-   lock is not held over a real sync, so that others go on as they would. */
+static void record_sync(const struct tracked *t, bool dir, bool lost, uint64_t upto)
+{
+    if (dir && !lost) {
+        char full[PATH_MAX];
+        if (snprintf(full, sizeof(full), "%s%s", root, t->path) < (int)sizeof(full))
+            record(REC_DIR_SYNC, full, 0, upto, NULL, 0);
+    } else if (!dir && !t->memory) {
+        record(lost ? REC_SYNC_LOST : REC_SYNC, NULL, t->inode, upto, NULL, 0);
+    }
+}
+
+/* While the journal is kept nothing need reach the real disk: the journal says what would have, and
+   whether a sync failed is decided and recorded at once. */
 static int sync_tracked(struct tracked *t, int fd, int (*sync)(int))
 {
     struct stat st;
     enter();
-    uint64_t upto = page->seq;
     int why = fault(OP_SYNC, t->path, 0);
     uint32_t *failed = failures_of(t->inode);
     bool lost = why != 0, late = !lost && *failed != t->failures;
@@ -598,24 +608,11 @@ static int sync_tracked(struct tracked *t, int fd, int (*sync)(int))
     t->failures = *failed;
     if (late)
         why = EIO;
-    bool dir = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
     bool journaled = page->record && journal >= 0;
+    if (journaled && !page->lies && !late)
+        record_sync(t, fstat(fd, &st) == 0 && S_ISDIR(st.st_mode), lost, page->seq);
     leave();
-    int rc = why ? fails(why) : journaled ? 0 : sync(fd);
-    int saved = errno;
-    enter();
-    if (page->lies || late) {
-        ;
-    } else if (dir && rc == 0) {
-        char full[PATH_MAX];
-        if (snprintf(full, sizeof(full), "%s%s", root, t->path) < (int)sizeof(full))
-            record(REC_DIR_SYNC, full, 0, upto, NULL, 0);
-    } else if (!dir && !t->memory) {
-        record(rc == 0 ? REC_SYNC : REC_SYNC_LOST, NULL, t->inode, upto, NULL, 0);
-    }
-    leave();
-    errno = saved;
-    return rc;
+    return why ? fails(why) : journaled ? 0 : sync(fd);
 }
 
 EXPORT int fsync(int fd)
@@ -799,6 +796,8 @@ static bool no_memory(size_t n)
 EXPORT int carbonado_fault_memory(size_t n);
 EXPORT int carbonado_fault_memory(size_t n)
 {
+    if (page)
+        __atomic_fetch_add(&page->calls[__builtin_ctz(OP_MEMORY)], 1, __ATOMIC_RELAXED);
     return no_memory(n);
 }
 

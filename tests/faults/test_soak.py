@@ -2,7 +2,6 @@
 acknowledged is there, what is refused is not, and the server is not restarted."""
 import errno
 import random
-import time
 
 import pytest
 
@@ -29,7 +28,7 @@ def soak(server, seed, rounds, seconds, cut):
                 server.faults.fail(rng.choice((faults.DISK, faults.SYNC, faults.WRITES, faults.OPEN, faults.READ)),
                                    rng.choice((errno.EIO, errno.ENOSPC, errno.EMFILE, faults.SHORT if slot else 5)),
                                    times=faults.FOREVER, chance=chance, seed=rng.getrandbits(40), slot=slot,
-                                   match=rng.choice(("", "", ".pack", "-wal", ".db")))
+                                   match=rng.choice((".pack", "-wal", ".db") if cut else ("", "", ".pack", "-wal", ".db")))
             wait(seconds)
             fired = server.faults.fired()
             if cut and n % 2:

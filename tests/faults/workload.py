@@ -193,6 +193,7 @@ class Reader:
         out = {}
         for uid, row in self.imap.fetch("1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])").items():
             text = next(v for k, v in row.items() if k.startswith(b"BODY["))
+            assert text and NAME.search(text), (uid, row, self.imap.tagged)
             out[uid] = NAME.search(text).group(1).decode(), flags_of(row)
         return out
 
