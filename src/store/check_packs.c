@@ -278,12 +278,12 @@ static int walk_pack(struct checking *c, struct checked_shard *s, const struct p
     struct pack_file *file;
     if (packs_pin(&s->packs, (uint64_t)p->id, &file, NULL))
         return 0; /* told already */
-    uint64_t end = (uint64_t)p->committed;
-    int rc = 0;
+    uint64_t end = (uint64_t)p->committed, mark = 0;
+    int rc = pack_mark(file->fd, &mark, e);
     for (uint64_t at = PACK_HEAD; at < end && rc == 0;) {
         struct record r;
         if (record_read(file->fd, at, end, &r, NULL)) {
-            at = record_search(file->fd, at + 1, end);
+            at = record_search(file->fd, mark, at + 1, end);
             continue;
         }
         rc = check_record(c, s, file->fd, (uint64_t)p->id, &r, e);

@@ -1,7 +1,7 @@
 /* compact.c - rewriting packs that are mostly dead. The living records are copied, checked, into a
-   new pack; that is synced; then one transaction moves all their rows; then the old file is
-   unlinked, as soon as nobody reads it. At any crash in between, one of the two packs is the true
-   one. */
+   new pack, and get its mark; that is synced; then one transaction moves all their rows; then the
+   old file is unlinked, as soon as nobody reads it. At any crash in between, one of the two packs
+   is the true one. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -36,7 +36,7 @@ struct moved {
 struct compaction {
     struct shard *shard;
     int64_t from, to;
-    uint64_t from_end, to_end;
+    uint64_t from_end, to_end, mark;
     int from_fd, to_fd;
     struct moved *moved;
     size_t n, cap;
@@ -105,6 +105,22 @@ static int copy_bytes(struct compaction *c, uint64_t from, uint64_t n, struct er
     return 0;
 }
 
+/* The record's head and table, with the mark of the pack it goes to. */
+static int copy_head(struct compaction *c, const struct record *r, struct err *e)
+{
+    size_t n = (size_t)(r->data - r->at);
+    BUF_SCOPE head = {.max = n};
+    char *p = buf_space(&head, n);
+    BUG_IF(!p);
+    if (fd_pread_full(c->from_fd, p, n, (int64_t)r->at) != (ptrdiff_t)n)
+        return err_errno(e, ERR_IO, "reading pack %lld", (long long)c->from);
+    record_remark(p, n, c->mark);
+    if (fd_pwrite_all(c->to_fd, p, n, (int64_t)c->to_end))
+        return err_errno(e, ERR_IO, "writing pack %lld", (long long)c->to);
+    c->to_end += n;
+    return 0;
+}
+
 static int copy_record(struct compaction *c, const struct record *r, int64_t blob, struct err *e)
 {
     if (record_check(c->from_fd, r, e))
@@ -115,7 +131,7 @@ static int copy_record(struct compaction *c, const struct record *r, int64_t blo
         BUG_IF(!c->moved);
     }
     c->moved[c->n++] = (struct moved){blob, c->to_end, r->end - r->at};
-    return copy_bytes(c, r->at, r->end - r->at, e);
+    return copy_head(c, r, e) ? -1 : copy_bytes(c, r->data, r->end - r->data, e);
 }
 
 static int copy_living(struct compaction *c, struct err *e)
@@ -163,7 +179,8 @@ static int compact_pack(struct shard *s, int64_t id, uint64_t committed, struct 
         return -1;
     int rc = pack_open(s->packs.dir, s->id, (uint64_t)id, false, &c.from_fd, e) ||
                      pack_create(s->packs.dir, s->id, (uint64_t)c.to, &c.to_fd, e) ||
-                     copy_living(&c, e) || shard_write(s, finish_job, &c, e)
+                     pack_mark(c.to_fd, &c.mark, e) || copy_living(&c, e) ||
+                     shard_write(s, finish_job, &c, e)
                  ? -1
                  : 0;
     fd_closep(&c.from_fd);

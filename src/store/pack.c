@@ -1,6 +1,7 @@
 /* pack.c - heads of pack files and records, written and read back with every number checked. */
 #include "store/pack.h"
 
+#include <dirent.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/random.h"
 
 static const char pack_magic[8] = {'C', 'A', 'R', 'B', 'P', 'A', 'C', 'K'};
 enum { RECORD_MAGIC = 0x43524243 }; /* "CBRC" */
@@ -50,7 +52,8 @@ void pack_path(char *out, size_t n, const char *dir, uint64_t pack)
     snprintf(out, n, "%s/%llu.pack", dir, (unsigned long long)pack);
 }
 
-static int head_write(int fd, const char *path, uint64_t shard, uint64_t pack, struct err *e)
+static int head_write(int fd, const char *path, uint64_t shard, uint64_t pack, uint64_t mark,
+                      struct err *e)
 {
     char head[PACK_HEAD] = {0};
     memcpy(head, pack_magic, 8);
@@ -59,22 +62,51 @@ static int head_write(int fd, const char *path, uint64_t shard, uint64_t pack, s
     put64(head + 16, shard);
     put64(head + 24, pack);
     put64(head + 32, (uint64_t)clock_now_ms());
+    put64(head + 40, mark);
     put64(head + 56, XXH3_64bits(head, 56));
     if (fd_pwrite_all(fd, head, sizeof head, 0))
         return err_errno(e, ERR_IO, "%s", path);
     return 0;
 }
 
+int pack_mark(int fd, uint64_t *ret, struct err *e)
+{
+    char head[PACK_HEAD];
+    if (fd_pread_full(fd, head, sizeof head, 0) != PACK_HEAD)
+        return err_errno(e, ERR_IO, "reading a pack");
+    *ret = get64(head + 40);
+    return 0;
+}
+
+/* The mark of any pack whose head is sound; a new one when there is none. */
+static uint64_t mark_of_shard(const char *dir, uint64_t shard)
+{
+    uint64_t mark = random_u64();
+    bool found = false;
+    DIR *d = opendir(dir);
+    for (struct dirent *f; d && !found && (f = readdir(d));) {
+        struct slice rest = slice_str(f->d_name);
+        uint64_t id;
+        AUTO_FD fd = -1;
+        found = slice_ends(rest, S(".pack")) && slice_u64(slice_cut(&rest, '.'), &id) == 0 &&
+                pack_open(dir, shard, id, false, &fd, NULL) == 0 && pack_mark(fd, &mark, NULL) == 0;
+    }
+    if (d)
+        closedir(d);
+    return mark;
+}
+
 int pack_create(const char *dir, uint64_t shard, uint64_t pack, int *ret_fd, struct err *e)
 {
     char path[4096];
     pack_path(path, sizeof path, dir, pack);
+    uint64_t mark = mark_of_shard(dir, shard);
     /* There may be one of a commit that failed and that a crash would bring back: it is at no time
        without its head. */
     AUTO_FD fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_errno(e, ERR_IO, "%s", path);
-    if (head_write(fd, path, shard, pack, e))
+    if (head_write(fd, path, shard, pack, mark, e))
         return -1;
     if (ftruncate(fd, PACK_HEAD))
         return err_errno(e, ERR_IO, "%s", path);
@@ -89,7 +121,15 @@ int pack_mend(const char *dir, uint64_t shard, uint64_t pack, struct err *e)
     AUTO_FD fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
         return err_errno(e, ERR_IO, "%s", path);
-    if (head_write(fd, path, shard, pack, e))
+    /* Nobody outside decides what stands at this place: it is a record of ours or a ruin. */
+    struct record first;
+    uint64_t mark;
+    if (record_read(fd, PACK_HEAD, INT64_MAX, &first, NULL) == 0) {
+        mark = first.mark;
+        record_done(&first);
+    } else
+        mark = mark_of_shard(dir, shard);
+    if (head_write(fd, path, shard, pack, mark, e))
         return -1;
     return fsync(fd) ? err_errno(e, ERR_IO, "%s", path) : 0;
 }
@@ -126,18 +166,18 @@ static uint64_t head_sum(const char *head, const char *table, size_t table_n)
     return XXH3_64bits_digest(&st);
 }
 
-void record_head(const struct frames *f, const struct record_origin *o, struct buf *out)
+void record_head(const struct frames *f, const struct record_origin *o, uint64_t mark,
+                 struct buf *out)
 {
     size_t table_n = RECORD_FRAME * f->n;
     char *p = buf_space(out, RECORD_HEAD + table_n);
     BUG_IF(!p);
-    memset(p, 0, RECORD_HEAD);
     put32(p, RECORD_MAGIC);
-    put32(p + 4, (uint32_t)(RECORD_HEAD + table_n));
-    memcpy(p + 8, f->hash, FRAME_HASH);
-    put64(p + 40, f->size);
-    put64(p + 48, f->bytes.n);
-    put32(p + 56, (uint32_t)f->n);
+    put32(p + 4, (uint32_t)f->n);
+    put64(p + 8, mark);
+    memcpy(p + 16, f->hash, FRAME_HASH);
+    put64(p + 48, f->size);
+    put64(p + 56, f->bytes.n);
     put64(p + 64, o->account);
     put64(p + 72, o->collection);
     put64(p + 80, (uint64_t)o->made_at);
@@ -148,6 +188,13 @@ void record_head(const struct frames *f, const struct record_origin *o, struct b
     }
     put64(p + 88, head_sum(p, p + RECORD_HEAD, table_n));
     out->n += RECORD_HEAD + table_n;
+}
+
+void record_remark(char *head, size_t n, uint64_t mark)
+{
+    BUG_IF(n < RECORD_HEAD);
+    put64(head + 8, mark);
+    put64(head + 88, head_sum(head, head + RECORD_HEAD, n - RECORD_HEAD));
 }
 
 static int damaged(struct err *e, uint64_t at)
@@ -201,12 +248,12 @@ int record_read_ahead(int fd, uint64_t at, uint64_t end, char *first, size_t roo
     struct record r = {.at = at};
     if (n < RECORD_HEAD || get32(first) != RECORD_MAGIC)
         return damaged(e, at);
-    r.n = get32(first + 56);
-    r.size = get64(first + 40);
-    r.stored = get64(first + 48);
+    r.n = get32(first + 4);
+    r.size = get64(first + 48);
+    r.stored = get64(first + 56);
     size_t table_n = (size_t)RECORD_FRAME * r.n;
-    if (r.n > RECORD_FRAMES_MAX || get32(first + 4) != RECORD_HEAD + table_n ||
-        r.size > (uint64_t)r.n * FRAME_SIZE || (r.n && r.size <= (uint64_t)(r.n - 1) * FRAME_SIZE))
+    if (r.n > RECORD_FRAMES_MAX || r.size > (uint64_t)r.n * FRAME_SIZE ||
+        (r.n && r.size <= (uint64_t)(r.n - 1) * FRAME_SIZE))
         return damaged(e, at);
     r.data = at + RECORD_HEAD + table_n;
     if (r.data > end)
@@ -227,7 +274,8 @@ int record_read_ahead(int fd, uint64_t at, uint64_t end, char *first, size_t roo
     free(big);
     if (rc)
         return -1;
-    memcpy(r.hash, first + 8, FRAME_HASH);
+    r.mark = get64(first + 8);
+    memcpy(r.hash, first + 16, FRAME_HASH);
     r.account = get64(first + 64);
     r.collection = get64(first + 72);
     r.made_at = (int64_t)get64(first + 80);
@@ -280,27 +328,31 @@ int record_check(int fd, const struct record *r, struct err *e)
     return rc;
 }
 
-uint64_t record_search(int fd, uint64_t at, uint64_t end)
+uint64_t record_search(int fd, uint64_t mark, uint64_t at, uint64_t end)
 {
-    char b[FRAME_SIZE];
-    char magic[4];
+    enum { LEAD = 16 }; /* what a record begins with, the mark at its end */
+    char b[FRAME_SIZE], magic[4], wanted[8];
     put32(magic, RECORD_MAGIC);
+    put64(wanted, mark);
     while (at + RECORD_HEAD <= end) {
         size_t want = end - at < sizeof b ? (size_t)(end - at) : sizeof b;
         ptrdiff_t n = fd_pread_full(fd, b, want, (int64_t)at);
         if (n < RECORD_HEAD)
             return end;
         struct slice rest = slice_of(b, (size_t)n);
-        for (ptrdiff_t hit; (hit = slice_search(rest, slice_of(magic, 4))) >= 0;
-             rest = slice_from(rest, (size_t)hit + 1)) {
-            uint64_t there = at + (uint64_t)(rest.p - b) + (uint64_t)hit;
+        for (ptrdiff_t hit; (hit = slice_search(rest, slice_of(magic, 4))) >= 0;) {
+            rest = slice_from(rest, (size_t)hit);
+            uint64_t there = at + (uint64_t)(rest.p - b);
             struct record r;
-            if (record_read(fd, there, end, &r, NULL) == 0) {
+            if (rest.n < LEAD)
+                break; /* it is at the front of what is read next */
+            if (memcmp(rest.p + 8, wanted, 8) == 0 && record_read(fd, there, end, &r, NULL) == 0) {
                 record_done(&r);
                 return there;
             }
+            rest = slice_from(rest, 1);
         }
-        at += (uint64_t)n - 3;
+        at += (uint64_t)n - (LEAD - 1);
     }
     return end;
 }

@@ -2,11 +2,16 @@
    little-endian.
 
      file    "CARBPACK", u32 format, u32 lowest format a reader must know, u64 shard, u64 pack,
-             i64 ms created, 16 bytes zero, u64 XXH3 of these 56 bytes
-     record  u32 "CBRC", u32 length of the head, SHA-256, u64 size, u64 stored, u32 frames, u32
-   zero, u64 account, u64 collection, i64 ms (of the job that brought it: what a repair goes by when
-   the database is gone), u64 XXH3 of the head without this field frames times: u32 stored (top bit:
-   zstd), u64 XXH3 the frames
+             i64 ms created, u64 mark, 8 bytes zero, u64 XXH3 of these 56 bytes
+     record  u32 "CBRC", u32 frames, u64 mark, SHA-256, u64 size, u64 stored, u64 account,
+             u64 collection, i64 ms (of the job that brought it: what a repair goes by when the
+             database is gone), u64 XXH3 of the head without this field and of the table;
+             the table, frames times: u32 stored (top bit: zstd), u64 XXH3; the frames
+
+   The mark is random and secret, the same in all packs of a shard, so that a damaged head gets it
+   back from another file. A search through a damaged pack looks for it: the bytes of a message are
+   a stranger's, and may look like a record, but cannot hold the mark. It is of no use to who can
+   read the files, and nothing else ever shows it.
 
    Nothing here is retried after a failed write. */
 #pragma once
@@ -22,7 +27,7 @@ struct record {
     uint64_t end;  /* offset behind the last */
     unsigned char hash[FRAME_HASH];
     uint64_t size, stored;
-    uint64_t account, collection;
+    uint64_t account, collection, mark;
     int64_t made_at;
     struct frame *table;
     uint64_t *start; /* n + 1 offsets of the frames */
@@ -43,11 +48,19 @@ int pack_create(const char *dir, uint64_t shard, uint64_t pack, int *ret_fd, str
 int pack_open(const char *dir, uint64_t shard, uint64_t pack, bool write, int *ret_fd,
               struct err *e);
 
-/* Writes the head of an existing file anew, for one whose head is damaged. */
+/* The mark of a file whose head was checked. */
+int pack_mark(int fd, uint64_t *ret, struct err *e);
+
+/* Writes the head of an existing file anew, for one whose head is damaged. The mark is that of the
+   first record; when that is damaged too, of another pack of the shard. */
 int pack_mend(const char *dir, uint64_t shard, uint64_t pack, struct err *e);
 
-/* The head of a record for these frames; the frames' bytes follow it in the file. */
-void record_head(const struct frames *f, const struct record_origin *o, struct buf *out);
+/* The head of a record for these frames in a pack of this mark; the frames' bytes follow it in the
+   file. */
+void record_head(const struct frames *f, const struct record_origin *o, uint64_t mark,
+                 struct buf *out);
+/* A head with its table that was read out of another pack: now of one with this mark. */
+void record_remark(char *head, size_t n, uint64_t mark);
 static inline uint64_t record_length(const struct frames *f)
 {
     return RECORD_HEAD + (uint64_t)RECORD_FRAME * f->n + f->bytes.n;
@@ -72,6 +85,6 @@ int record_frame_by(int fd, const struct record *r, uint32_t i, char *stored, ch
                     struct err *e);
 /* Everything: frames and SHA-256. ERR_CORRUPT. */
 int record_check(int fd, const struct record *r, struct err *e);
-/* The next offset at or after `at` where a whole head stands; `end` when there is none. For repair:
-   a damaged record says nothing about where the next begins. */
-uint64_t record_search(int fd, uint64_t at, uint64_t end);
+/* The next offset at or after `at` where a whole head of this mark stands; `end` when there is
+   none. For repair: a damaged record says nothing about where the next begins. */
+uint64_t record_search(int fd, uint64_t mark, uint64_t at, uint64_t end);

@@ -10,6 +10,8 @@
 #include "base/fuzz.h"
 #include "store/pack.h"
 
+enum { MARK = 0x4b52414d };
+
 static bool feed(void *ctx, struct slice piece)
 {
     BUG_IF(frames_feed(ctx, piece, NULL));
@@ -22,7 +24,8 @@ static void make(struct slice in, enum fuzz_split split, struct buf *out)
     BUG_IF(frames_begin(&f, (uint64_t)1 << 30, NULL));
     fuzz_feed(in, split, feed, &f);
     BUG_IF(frames_end(&f, NULL) || f.size != in.n);
-    record_head(&f, &(struct record_origin){.account = 1, .collection = 2, .made_at = 3}, out);
+    record_head(&f, &(struct record_origin){.account = 1, .collection = 2, .made_at = 3}, MARK,
+                out);
     buf_add(out, buf_slice(&f.bytes));
     BUG_IF(out->n != record_length(&f));
     frames_done(&f);
@@ -64,7 +67,7 @@ static void whole(struct slice in, struct buf *record)
     }
     AUTO_FD fd = file_of(buf_slice(record));
     BUG_IF(read_back(fd, record->n, &back) || !slice_eq(buf_slice(&back), in));
-    BUG_IF(record_search(fd, 0, record->n) != 0);
+    BUG_IF(record_search(fd, MARK, 0, record->n) != 0);
 }
 
 /* One byte is another one: it is noticed. */
@@ -90,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
     damaged(&record, (size_t)d[0] << 8 | d[1], d[2]);
     AUTO_FD fd = file_of(in);
     read_back(fd, in.n, &none);
-    record_search(fd, 0, in.n);
+    record_search(fd, MARK, 0, in.n);
     struct frame f = {.stored = (uint32_t)in.n, .packed = true, .sum = XXH3_64bits(in.p, in.n)};
     if (in.n && in.n <= FRAME_SIZE)
         frame_unpack(&f, in.p, out, sizeof(out), NULL);

@@ -21,7 +21,7 @@ static void fill(char *p, size_t n, unsigned mode)
             p[i] = "The quick brown fox jumps over the lazy dog.\r\n"[(i * mode) % 46];
 }
 
-static uint64_t put(int fd, uint64_t at, struct slice content, size_t step)
+static uint64_t put(int fd, uint64_t mark, uint64_t at, struct slice content, size_t step)
 {
     struct frames f;
     struct err e = {0};
@@ -31,13 +31,22 @@ static uint64_t put(int fd, uint64_t at, struct slice content, size_t step)
     assert_int_equal(frames_end(&f, &e), 0);
     struct record_origin o = {7, 9, 11};
     BUF_SCOPE head = {0};
-    record_head(&f, &o, &head);
+    record_head(&f, &o, mark, &head);
     assert_int_equal(head.n + f.bytes.n, record_length(&f));
     assert_int_equal(fd_pwrite_all(fd, head.p, head.n, (int64_t)at), 0);
     assert_int_equal(fd_pwrite_all(fd, f.bytes.p, f.bytes.n, (int64_t)(at + head.n)), 0);
     at += record_length(&f);
     frames_done(&f);
     return at;
+}
+
+static uint64_t mark_of(int fd)
+{
+    uint64_t mark;
+    struct err e = {0};
+    if (pack_mark(fd, &mark, &e))
+        fail_msg("%s", e.text);
+    return mark;
 }
 
 static void what_is_written_is_read(void **state)
@@ -47,21 +56,21 @@ static void what_is_written_is_read(void **state)
     struct err e = {0};
     AUTO_FD fd = -1;
     assert_int_equal(pack_create(dir, 3, 5, &fd, &e), 0);
-    uint64_t at = PACK_HEAD, starts[64];
+    uint64_t at = PACK_HEAD, starts[64], mark = mark_of(fd);
     char *content = malloc(262144), frame[FRAME_SIZE];
     size_t k = 0;
     for (unsigned mode = 0; mode < 3; mode++)
         for (size_t i = 0; i < 8; i++) {
             starts[k++] = at;
             fill(content, sizes[i], mode);
-            uint64_t next = put(fd, at, slice_of(content, sizes[i]), i % 2 ? 1000 : 300000);
+            uint64_t next = put(fd, mark, at, slice_of(content, sizes[i]), i % 2 ? 1000 : 300000);
             if (mode && sizes[i] > 1000)
                 assert_true(next - at < sizes[i]);
             struct record r;
             assert_int_equal(record_read(fd, at, next, &r, &e), 0);
             assert_int_equal(r.end, next);
             assert_int_equal(r.size, sizes[i]);
-            assert_true(r.account == 7 && r.collection == 9 && r.made_at == 11);
+            assert_true(r.mark == mark && r.account == 7 && r.collection == 9 && r.made_at == 11);
             assert_int_equal(record_check(fd, &r, &e), 0);
             for (uint32_t j = 0; j < r.n; j++) {
                 assert_int_equal(record_frame(fd, &r, j, frame, &e), 0);
@@ -73,8 +82,8 @@ static void what_is_written_is_read(void **state)
             at = next;
         }
     for (size_t i = 0; i + 1 < k; i++)
-        assert_int_equal(record_search(fd, starts[i] + 1, at), starts[i + 1]);
-    assert_int_equal(record_search(fd, starts[k - 1] + 1, at), at);
+        assert_int_equal(record_search(fd, mark, starts[i] + 1, at), starts[i + 1]);
+    assert_int_equal(record_search(fd, mark, starts[k - 1] + 1, at), at);
     free(content);
 }
 
@@ -86,7 +95,7 @@ static void every_damaged_byte_is_noticed(void **state)
     assert_int_equal(pack_create(dir, 3, 6, &fd, &e), 0);
     char content[700];
     fill(content, sizeof content, 3);
-    uint64_t end = put(fd, PACK_HEAD, slice_of(content, sizeof content), 64);
+    uint64_t end = put(fd, mark_of(fd), PACK_HEAD, slice_of(content, sizeof content), 64);
     for (uint64_t at = PACK_HEAD; at < end; at++) {
         char c, d;
         assert_int_equal(pread(fd, &c, 1, (off_t)at), 1);
@@ -117,6 +126,91 @@ static void every_damaged_byte_is_noticed(void **state)
     assert_int_equal(e.code, ERR_NOTFOUND);
 }
 
+/* The record of a whole message, with all its sums, inside the bytes of another: who sends it does
+   not know the mark. */
+static void what_a_stranger_wrote_is_no_record(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    AUTO_FD fd = -1;
+    AUTO_FD own = -1;
+    char own_path[200];
+    snprintf(own_path, sizeof own_path, "%s/planted", dir);
+    own = open(own_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(unlink(own_path), 0);
+    assert_int_equal(pack_create(dir, 3, 8, &fd, &e), 0);
+    uint64_t mark = mark_of(fd), guess = mark ^ 1;
+    static char planted[70000];
+    uint64_t n = put(own, guess, 0, S("From: x\r\n\r\nplanted\r\n"), 64);
+    assert_true(n < sizeof planted - 600);
+    fill(planted, sizeof planted, 0); /* so that it is stored plain */
+    assert_int_equal(pread(own, planted + 300, (size_t)n, 0), n);
+    uint64_t next = put(fd, mark, PACK_HEAD, slice_of(planted, sizeof planted), 64);
+    uint64_t end = put(fd, mark, next, S("another message"), 64);
+    uint64_t data = PACK_HEAD + RECORD_HEAD + 2 * RECORD_FRAME;
+    assert_int_equal(record_search(fd, guess, PACK_HEAD + 1, end), data + 300); /* it is there */
+    assert_int_equal(record_search(fd, mark, PACK_HEAD + 1, end), next);
+    /* The record's begin lies across the end of what is read at once. */
+    for (uint64_t at = next - FRAME_SIZE; at < next - FRAME_SIZE + 40; at++)
+        assert_int_equal(record_search(fd, mark, at, end), next);
+}
+
+static const char *file_path(uint64_t pack)
+{
+    static char path[200];
+    pack_path(path, sizeof path, dir, pack);
+    return path;
+}
+
+/* The head is damaged: its mark comes from the first record, or from another pack. */
+static void a_mark_is_found_again(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    AUTO_FD fd = -1;
+    AUTO_FD other = -1;
+    assert_int_equal(pack_create(dir, 9, 5, &fd, &e), 0);
+    assert_int_equal(pack_create(dir, 9, 6, &other, &e), 0);
+    uint64_t mark = mark_of(fd);
+    assert_int_equal(mark_of(other), mark); /* a shard has one */
+    put(fd, mark, PACK_HEAD, S("a message"), 64);
+    assert_int_equal(unlinkat(AT_FDCWD, file_path(6), 0), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        AUTO_FD again = -1;
+        assert_int_equal(fd_pwrite_all(fd, (char[PACK_HEAD + 20]){0}, PACK_HEAD + (i ? 20 : 0), 0),
+                         0);
+        assert_int_equal(pack_open(dir, 9, 5, false, &again, &e), -1);
+        assert_int_equal(pack_mend(dir, 9, 5, &e), 0);
+        assert_int_equal(pack_open(dir, 9, 5, false, &again, &e), 0);
+        assert_int_equal(mark_of(again), mark);
+        if (i == 0) {
+            AUTO_FD anew = -1;
+            assert_int_equal(pack_create(dir, 9, 6, &anew, &e), 0);
+            assert_int_equal(mark_of(anew), mark);
+        }
+    }
+}
+
+static void a_copied_head_gets_the_mark_of_its_pack(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct record r;
+    AUTO_FD fd = -1;
+    assert_int_equal(pack_create(dir, 3, 5, &fd, &e), 0);
+    uint64_t mark = mark_of(fd);
+    uint64_t end = put(fd, ~mark, PACK_HEAD, S("a message"), 64);
+    assert_int_equal(record_search(fd, mark, PACK_HEAD, end), end);
+    char head[RECORD_HEAD + RECORD_FRAME];
+    assert_int_equal(pread(fd, head, sizeof head, PACK_HEAD), sizeof head);
+    record_remark(head, sizeof head, mark);
+    assert_int_equal(fd_pwrite_all(fd, head, sizeof head, PACK_HEAD), 0);
+    assert_int_equal(record_search(fd, mark, PACK_HEAD, end), PACK_HEAD);
+    assert_int_equal(record_read(fd, PACK_HEAD, end, &r, &e), 0);
+    assert_int_equal(record_check(fd, &r, &e), 0);
+    record_done(&r);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -127,7 +221,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    for (uint64_t i = 5; i <= 6; i++) {
+    for (uint64_t i = 5; i <= 8; i++) {
         char path[200];
         pack_path(path, sizeof path, dir, i);
         unlink(path);
@@ -140,6 +234,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(every_damaged_byte_is_noticed),
+        cmocka_unit_test(what_a_stranger_wrote_is_no_record),
+        cmocka_unit_test(a_mark_is_found_again),
+        cmocka_unit_test(a_copied_head_gets_the_mark_of_its_pack),
     };
     return cmocka_run_group_tests_name(__FILE__, tests, setup, teardown);
 }

@@ -34,7 +34,7 @@ struct pending {
 
 /* The writer's open pack. Only the writer thread looks at it. */
 struct pack_writer {
-    uint64_t id;
+    uint64_t id, mark;
     int fd;             /* -1: a new pack must begin first */
     uint64_t committed; /* the file is true up to here */
     uint64_t next;      /* where the next pending record goes */

@@ -210,6 +210,8 @@ static int take_open_pack(struct shard *s, struct err *e)
     AUTO_FD fd = -1;
     if (pack_open(s->packs.dir, s->id, (uint64_t)k.id, true, &fd, e))
         return -1;
+    if (pack_mark(fd, &s->pack.mark, e))
+        return -1;
     if (fstat(fd, &st))
         return err_errno(e, ERR_IO, "pack %lld", (long long)k.id);
     if (st.st_size < k.committed)

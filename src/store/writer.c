@@ -77,11 +77,13 @@ static int pack_begin(struct shard *s, struct err *e)
     struct pack_writer *p = &s->pack;
     if (db_begin(s->db, DB_WRITE, e))
         return -1;
-    uint64_t id;
+    uint64_t id, mark = 0;
     int fd = -1;
     int rc = pack_row(s, &id, e);
     if (rc == 0)
         rc = pack_create(s->packs.dir, s->id, id, &fd, e);
+    if (rc == 0)
+        rc = pack_mark(fd, &mark, e);
     if (rc == 0 && writer_sync(fd))
         rc = err_errno(e, ERR_IO, "syncing a new pack");
     if (rc == 0)
@@ -95,6 +97,7 @@ static int pack_begin(struct shard *s, struct err *e)
     }
     p->fd = fd;
     p->id = id;
+    p->mark = mark;
     p->committed = p->next = PACK_HEAD;
     return 0;
 }
@@ -179,7 +182,7 @@ static int pending_write(struct shard *s, struct err *e)
     BUF_SCOPE heads = {0};
     heads.max = SIZE_MAX / 2;
     for (size_t i = 0; i < p->n; i++)
-        record_head(&p->pending[i].staged->frames, &p->pending[i].origin, &heads);
+        record_head(&p->pending[i].staged->frames, &p->pending[i].origin, p->mark, &heads);
     struct iovec *v = calloc(p->n * 2, sizeof *v);
     BUG_IF(!v);
     bool tail = fits_tail(p);
