@@ -330,14 +330,28 @@ int directory_domain_remove(struct slice name, struct err *e)
     return changed(backend->domain_remove(d, e));
 }
 
+/* Where an address leads to, as it is kept: the local part of another domain's address as it was
+   given (RFC 5321 2.4: its case MUST be preserved). */
+static int target_normal(struct slice target, struct arena *a, struct slice *ret, struct err *e)
+{
+    struct address_normal n;
+    struct domain_row domain;
+    if (address_normal(target, a, &n, e))
+        return -1;
+    int r = lookup_domain(n.domain, a, &domain, e);
+    if (r < 0)
+        return -1;
+    *ret = r ? n.whole : n.given;
+    return 0;
+}
+
 int directory_domain_catch_all(struct slice name, struct slice target, struct err *e)
 {
     ARENA_SCOPE a = {.limit = 16384};
-    struct slice d;
-    struct address_normal n = {.whole = S("")};
-    if (domain_normal(name, &a, &d, e) || (target.n && address_normal(target, &a, &n, e)))
+    struct slice d, to = S("");
+    if (domain_normal(name, &a, &d, e) || (target.n && target_normal(target, &a, &to, e)))
         return -1;
-    return changed(backend->domain_catch_all(d, n.whole, e));
+    return changed(backend->domain_catch_all(d, to, e));
 }
 
 int directory_account_add(struct slice address, struct slice name, uint64_t flags, int64_t quota,
@@ -387,12 +401,13 @@ int directory_account_rename(uint64_t id, struct slice address, struct err *e)
 int directory_alias_add(struct slice alias, struct slice target, struct err *e)
 {
     ARENA_SCOPE a = {.limit = 32768};
-    struct address_normal n, to;
-    if (address_normal(alias, &a, &n, e) || address_normal(target, &a, &to, e))
+    struct address_normal n;
+    struct slice to;
+    if (address_normal(alias, &a, &n, e) || target_normal(target, &a, &to, e))
         return -1;
-    if (slice_eq(n.whole, to.whole))
+    if (slice_eq(n.whole, to))
         return err_set(e, ERR_SYNTAX, "an alias cannot be of itself");
-    return changed(backend->alias_add(n.whole, n.domain, to.whole, e));
+    return changed(backend->alias_add(n.whole, n.domain, to, e));
 }
 
 int directory_alias_remove(struct slice alias, struct err *e)
@@ -425,21 +440,30 @@ int directory_list_remove(struct slice address, struct err *e)
 int directory_member_add(struct slice list, struct slice member, struct err *e)
 {
     ARENA_SCOPE a = {.limit = 32768};
-    struct address_normal l, m;
-    if (address_normal(list, &a, &l, e) || address_normal(member, &a, &m, e))
+    struct address_normal l;
+    struct slice m;
+    if (address_normal(list, &a, &l, e) || target_normal(member, &a, &m, e))
         return -1;
-    if (slice_eq(l.whole, m.whole))
+    if (slice_eq(l.whole, m))
         return err_set(e, ERR_SYNTAX, "a list cannot be a member of itself");
     size_t max = (size_t)setting_get(&set_directory_list_max);
-    return changed(backend->member_add(l.whole, m.whole, max, e));
+    return changed(backend->member_add(l.whole, m, max, e));
 }
 
+/* As it was given, or folded: whether its domain was ours when it came in is not known. */
 int directory_member_remove(struct slice list, struct slice member, struct err *e)
 {
     ARENA_SCOPE a = {.limit = 32768};
     struct address_normal l, m;
+    struct err why = {0};
     if (address_normal(list, &a, &l, e) || address_normal(member, &a, &m, e))
         return -1;
+    if (!slice_eq(m.given, m.whole) &&
+        (backend->member_remove(l.whole, m.given, &why) == 0 || why.code != ERR_NOTFOUND)) {
+        if (why.code && e)
+            *e = why;
+        return changed(why.code ? -1 : 0);
+    }
     return changed(backend->member_remove(l.whole, m.whole, e));
 }
 

@@ -42,6 +42,7 @@ struct delivery_target {
     struct slice address; /* the final address */
     struct slice detail;  /* what followed the '+', without it; p == NULL when none */
     struct slice list;    /* the list it came through, p == NULL when none */
+    struct slice owner;   /* who administers that list: owner-LIST, when there is such an address */
 };
 int directory_resolve(struct slice recipient, struct arena *a, struct delivery_target **ret,
                       size_t *ret_n, struct err *e);

@@ -184,7 +184,8 @@ int address_normal(struct slice in, struct arena *a, struct address_normal *ret,
         local_normal(slice_sub(in, 0, (size_t)at), a, &out, e))
         return -1;
     out.whole = arena_printf(a, "%.*s@%.*s", SARG(out.local), SARG(out.domain));
-    if (!out.whole.p)
+    out.given = arena_printf(a, "%.*s@%.*s", SARG(out.as_is), SARG(out.domain));
+    if (!out.whole.p || !out.given.p)
         return err_set(e, ERR_LIMIT, "address: out of room");
     *ret = out;
     return 0;

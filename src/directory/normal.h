@@ -11,6 +11,7 @@ struct address_normal {
     struct slice local;  /* as in whole: quoted where it must be */
     struct slice domain; /* A-labels */
     struct slice as_is;  /* the local part before folding, same length as `local` */
+    struct slice given; /* as_is@domain: only its own domain may fold a local part (RFC 5321 2.4) */
 };
 
 /* ERR_SYNTAX: not an address that could be stored (no domain, control characters, not UTF-8, empty

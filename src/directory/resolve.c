@@ -63,7 +63,12 @@ static int add_target(struct walk *w, const struct delivery_target *t, struct er
     return 0;
 }
 
-static int add_account(struct walk *w, uint64_t id, struct slice detail, struct slice list,
+/* The outermost list on the way. */
+struct via {
+    struct slice list, owner;
+};
+
+static int add_account(struct walk *w, uint64_t id, struct slice detail, const struct via *via,
                        struct err *e)
 {
     struct account_info info;
@@ -81,12 +86,15 @@ static int add_account(struct walk *w, uint64_t id, struct slice detail, struct 
     if (r <= 0)
         return r;
     return add_target(w,
-                      &(struct delivery_target){
-                          .account = id, .address = info.address, .detail = detail, .list = list},
+                      &(struct delivery_target){.account = id,
+                                                .address = info.address,
+                                                .detail = detail,
+                                                .list = via->list,
+                                                .owner = via->owner},
                       e);
 }
 
-static int follow(struct walk *w, struct slice address, struct slice detail, struct slice list,
+static int follow(struct walk *w, struct slice address, struct slice detail, const struct via *via,
                   int depth, struct err *e);
 
 struct members {
@@ -112,10 +120,30 @@ static int take_member(struct slice member, void *arg)
     return m->p[m->n++].p == NULL;
 }
 
-/* The members are read first and followed then, so that no query stays open on the way down. */
-static int follow_list(struct walk *w, struct slice list, struct slice detail, struct slice via,
-                       int depth, struct err *e)
+/* RFC 5321 3.9.2: who gets what comes back from the members. owner-LIST, an address of any kind, is
+   what other mail systems call it too; a list without it is an alias with several targets (3.9.1).
+   1, 0, -1. */
+static int find_owner(struct walk *w, struct slice list, struct slice *ret, struct err *e)
 {
+    struct address_row row;
+    if (slice_starts(list, S("\"")))
+        return 0;
+    *ret = arena_printf(w->a, "owner-%.*s", SARG(list));
+    if (!ret->p)
+        return err_set(e, ERR_LIMIT, "directory: out of room");
+    int r = lookup_address(*ret, w->a, &row, e);
+    if (r <= 0)
+        *ret = SNONE;
+    return r;
+}
+
+/* The members are read first and followed then, so that no query stays open on the way down. */
+static int follow_list(struct walk *w, struct slice list, struct slice detail,
+                       const struct via *via, int depth, struct err *e)
+{
+    struct via own = {.list = list};
+    if (!via->list.p && find_owner(w, list, &own.owner, e) < 0)
+        return -1;
     struct members m = {.a = w->a, .max = w->max};
     int r = directory_backend()->each_member(list, take_member, &m, e);
     if (r == 0 && m.over)
@@ -123,14 +151,14 @@ static int follow_list(struct walk *w, struct slice list, struct slice detail, s
     if (r == 0 && w->a->failed)
         r = err_set(e, ERR_LIMIT, "directory: out of room");
     for (size_t i = 0; i < m.n && r == 0; i++)
-        r = follow(w, m.p[i], detail, via.p ? via : list, depth + 1, e);
+        r = follow(w, m.p[i], detail, via->list.p ? via : &own, depth + 1, e);
     free(m.p);
     return r;
 }
 
 /* An address inside: of ours, which may be nothing any more, or somebody else's. A detail given
    here wins over one from the way. */
-static int follow(struct walk *w, struct slice address, struct slice detail, struct slice list,
+static int follow(struct walk *w, struct slice address, struct slice detail, const struct via *via,
                   int depth, struct err *e)
 {
     struct address_normal n;
@@ -145,10 +173,12 @@ static int follow(struct walk *w, struct slice address, struct slice detail, str
     if (r < 0)
         return -1;
     if (r == 0) {
-        r = visit(w, n.whole, e);
-        return r <= 0
-                   ? r
-                   : add_target(w, &(struct delivery_target){.address = n.whole, .list = list}, e);
+        r = visit(w, n.given, e);
+        return r <= 0 ? r
+                      : add_target(w,
+                                   &(struct delivery_target){
+                                       .address = n.given, .list = via->list, .owner = via->owner},
+                                   e);
     }
     r = lookup_address(n.whole, w->a, &row, e);
     if (r == 0 && rules_cut_detail(&n, w->a, &base, &own)) {
@@ -161,9 +191,9 @@ static int follow(struct walk *w, struct slice address, struct slice detail, str
     if (r < 0)
         return -1;
     if (r == 0)
-        return domain.catch_all.n ? follow(w, domain.catch_all, detail, list, depth + 1, e) : 0;
+        return domain.catch_all.n ? follow(w, domain.catch_all, detail, via, depth + 1, e) : 0;
     if (row.kind == ROW_ACCOUNT)
-        return add_account(w, row.account, detail, list, e);
+        return add_account(w, row.account, detail, via, e);
     struct slice key = arena_printf(w->a, "%.*s+%.*s", SARG(n.whole), SARG(detail));
     if (!key.p)
         return err_set(e, ERR_LIMIT, "directory: out of room");
@@ -171,8 +201,8 @@ static int follow(struct walk *w, struct slice address, struct slice detail, str
     if (r <= 0)
         return r;
     if (row.kind == ROW_ALIAS)
-        return follow(w, row.target, detail, list, depth + 1, e);
-    return follow_list(w, n.whole, detail, list, depth, e);
+        return follow(w, row.target, detail, via, depth + 1, e);
+    return follow_list(w, n.whole, detail, via, depth, e);
 }
 
 int directory_resolve(struct slice recipient, struct arena *a, struct delivery_target **ret,
@@ -192,7 +222,7 @@ int directory_resolve(struct slice recipient, struct arena *a, struct delivery_t
     if (r < 0)
         return -1;
     struct walk w = {.a = a, .max = (size_t)setting_get(&set_directory_list_max)};
-    r = follow(&w, recipient, SNONE, SNONE, 0, &why);
+    r = follow(&w, recipient, SNONE, &(struct via){0}, 0, &why);
     hmap_done(&w.visited);
     if (r) {
         if (e)

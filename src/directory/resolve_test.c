@@ -55,6 +55,8 @@ static void build(void)
     alias("info@x.test", "ann@x.test");
     alias("sales@x.test", "info+sales@x.test");
     alias("out@x.test", "some@else.where");
+    alias("case@x.test", "Some.One@ELSE.Where");
+    alias("owner-crew@x.test", "bob@x.test");
     alias("stale@x.test", "nobody@x.test");
     alias("left@x.test", "gone@x.test");
     alias("p@x.test", "q@x.test");
@@ -62,11 +64,12 @@ static void build(void)
     LIST("all@x.test", "ann@x.test", "info@x.test", "Bob@Y.test", "team@x.test", "a@else.where");
     LIST("team@x.test", "all@x.test", "bob@x.test", "gone@x.test", "nobody@x.test");
     LIST("empty@x.test", "gone@x.test");
+    LIST("crew@x.test", "Ann@X.test", "Joe@else.where", "joe@else.where");
     assert_int_equal(directory_domain_catch_all(S("catch.test"), S("rest@catch.test"), NULL), 0);
     assert_int_equal(directory_domain_catch_all(S("loop.test"), S("no@loop.test"), NULL), 0);
 }
 
-/* "address[+detail][/list] ..." or the name of the error. */
+/* "address[+detail][/list][<owner] ..." or the name of the error. */
 static const char *resolve(const char *recipient, struct buf *out)
 {
     ARENA_SCOPE a = {0};
@@ -83,6 +86,8 @@ static const char *resolve(const char *recipient, struct buf *out)
             buf_addf(out, "+%.*s", SARG(t[i].detail));
         if (t[i].list.p)
             buf_addf(out, "/%.*s", SARG(t[i].list));
+        if (t[i].owner.p)
+            buf_addf(out, "<%.*s", SARG(t[i].owner));
     }
     return buf_cstr(out);
 }
@@ -102,6 +107,9 @@ static void table_of_recipients(void **state)
         {"info+box@x.test", "ann@x.test+box"},
         {"sales@x.test", "ann@x.test+sales"},
         {"out@x.test", "some@else.where"},
+        {"case@x.test", "Some.One@else.where"},
+        {"crew@x.test", "Joe@else.where/crew@x.test<owner-crew@x.test ann@x.test/crew@x.test"
+                        "<owner-crew@x.test joe@else.where/crew@x.test<owner-crew@x.test"},
         {"stale@x.test", "not-found"},
         {"left@x.test", "no-permission"},
         {"gone@x.test", "no-permission"},

@@ -9,6 +9,7 @@
 #include "base/metric.h"
 #include "base/setting.h"
 #include "mail/deliver.h"
+#include "mail/expansion.h"
 #include "mail/inspect.h"
 #include "mail/prefix.h"
 #include "mail/queue.h"
@@ -26,18 +27,28 @@ struct accept_unit {
     struct job job;
     struct mail_accept *m;
     const struct delivery_target *target;
-    struct mail_recipient *recipient; /* the first that leads here */
-    bool direct;                      /* a write job of its own */
-    bool queue;                       /* goes into the outbox */
+    struct mail_recipient *recipient; /* the one that names it, or the first that leads here */
+    struct mail_envelope envelope;
+    bool direct; /* a write job of its own */
+    bool queue;  /* goes into the outbox */
     struct err err;
 };
 
 /* --- planning ------------------------------------------------------------------------------- */
+/* RFC 5321 2.4: case tells local parts of other domains apart. */
+static bool same_address(struct slice a, struct slice b)
+{
+    ptrdiff_t at = slice_rfind(a, '@');
+    return a.n == b.n && at >= 0 &&
+           slice_eq(slice_sub(a, 0, (size_t)at), slice_sub(b, 0, (size_t)at)) &&
+           slice_eqi(slice_from(a, (size_t)at), slice_from(b, (size_t)at));
+}
+
 static bool same_target(const struct delivery_target *a, const struct delivery_target *b)
 {
     if (a->account != b->account)
         return false;
-    return a->account ? slice_eqi(a->detail, b->detail) : slice_eqi(a->address, b->address);
+    return a->account ? slice_eqi(a->detail, b->detail) : same_address(a->address, b->address);
 }
 
 static struct accept_unit *find_unit(struct mail_accept *m, const struct delivery_target *t)
@@ -70,6 +81,16 @@ static const struct delivery_target *named(struct mail_accept *m, const struct d
     return own->address.p ? own : NULL;
 }
 
+/* A recipient that leads to a target which others lead to as well: it counts when it names it. */
+static void share_unit(struct accept_unit *u, struct mail_recipient *r,
+                       const struct delivery_target *t)
+{
+    if (r->n_targets > 1 || t->list.p || u->recipient->n_targets == 1)
+        return;
+    u->recipient = r;
+    u->envelope = mail_envelope_of(u->m, r, t);
+}
+
 static int plan_units(struct mail_accept *m, const struct mail_header *header, struct err *e)
 {
     size_t most = 0, loops = 0;
@@ -82,10 +103,16 @@ static int plan_units(struct mail_accept *m, const struct mail_header *header, s
         struct mail_recipient *r = &m->recipients[i];
         for (size_t k = 0; k < r->n_targets; k++) {
             const struct delivery_target *t = &r->targets[k];
-            if (find_unit(m, t))
+            struct accept_unit *u = find_unit(m, t);
+            if (u) {
+                share_unit(u, r, t);
                 continue;
-            struct accept_unit *u = &m->units[m->n_units++];
-            *u = (struct accept_unit){.m = m, .target = named(m, t), .recipient = r};
+            }
+            u = &m->units[m->n_units++];
+            *u = (struct accept_unit){.m = m,
+                                      .target = named(m, t),
+                                      .recipient = r,
+                                      .envelope = mail_envelope_of(m, r, t)};
             if (!u->target)
                 return err_set(e, ERR_BUSY, "4.3.1 Out of memory");
             loops += unit_loops(u, header);
@@ -96,9 +123,14 @@ static int plan_units(struct mail_accept *m, const struct mail_header *header, s
     return 0;
 }
 
-static bool wants_success(const struct mail_recipient *r)
+static bool wants_success(const struct accept_unit *u)
 {
-    return r->notify & 2;
+    return u->envelope.notify & 2;
+}
+
+static struct slice sender_of(const struct accept_unit *u)
+{
+    return u->envelope.owner.n ? u->envelope.owner : u->m->from;
 }
 
 /* Which units get a write job of their own: see accept.h. */
@@ -107,7 +139,7 @@ static void plan_direct(struct mail_accept *m)
     for (size_t i = 0; i < m->n_units; i++) {
         struct accept_unit *u = &m->units[i];
         bool alone = m->kind == MAIL_ACCEPT_LMTP ? u->recipient->n_targets == 1 : m->n_units == 1;
-        u->direct = u->target->account && !wants_success(u->recipient) && alone;
+        u->direct = u->target->account && !wants_success(u) && alone && m->n_reports == 0;
         u->queue = !u->direct;
     }
 }
@@ -118,8 +150,10 @@ static void queue_rest(struct mail_accept *m);
 
 static void deliver_unit(const struct accept_unit *u, struct txn *txn, struct err *e)
 {
-    struct mail_delivery d = {
-        .ready = u->m->ready, .target = u->target, .from = u->m->from, .received = u->m->received};
+    struct mail_delivery d = {.ready = u->m->ready,
+                              .target = u->target,
+                              .from = sender_of(u),
+                              .received = u->m->received};
     mail_deliver(txn, &d, e);
 }
 
@@ -178,8 +212,8 @@ static void start_direct(struct mail_accept *m)
 static void fill(struct outbox_recipient *out, const struct accept_unit *u)
 {
     *out = (struct outbox_recipient){.address = u->target->address,
-                                     .orcpt = u->recipient->orcpt,
-                                     .notify = u->recipient->notify,
+                                     .orcpt = u->envelope.orcpt,
+                                     .notify = u->envelope.notify,
                                      .account = u->target->account,
                                      .detail = u->target->detail};
 }
@@ -190,39 +224,38 @@ static bool forwards(const struct accept_unit *u)
     return u->target->account == 0 && !slice_eqi(u->target->address, u->recipient->address);
 }
 
-static int add_row(struct mail_accept *m, struct txn *txn, struct slice prefix,
-                   struct outbox_recipient *list, size_t n, struct err *e)
+/* The row that u goes with: all that shares its sender, its trace lines and its way. */
+static bool same_row(const struct accept_unit *a, const struct accept_unit *b)
 {
+    return a->queue && b->queue && slice_eq(a->envelope.owner, b->envelope.owner) &&
+           forwards(a) == forwards(b) && (!forwards(a) || a->recipient == b->recipient);
+}
+
+static int add_row(const struct accept_unit *u, struct txn *txn, struct outbox_recipient *list,
+                   size_t n, struct err *e)
+{
+    const struct mail_accept *m = u->m;
+    BUF_SCOPE prefix = {.max = 16 * 1024};
     uint64_t id;
     int64_t now = clock_now_ms();
-    struct outbox_message row = {.from = m->from,
-                                 .envid = m->envid,
+    bool owned = u->envelope.owner.n != 0; /* RFC 3461 5.2.7.1 b */
+    if (forwards(u))
+        mail_delivered_to_write(u->recipient->address, &prefix);
+    buf_add(&prefix, m->received);
+    struct outbox_message row = {.from = sender_of(u),
+                                 .envid = owned ? S("") : m->envid,
                                  .trace = slice_str(m->trace.id),
-                                 .ret_full = m->ret_full,
-                                 .ret_hdrs = m->ret_hdrs,
+                                 .ret_full = m->ret_full && !owned,
+                                 .ret_hdrs = m->ret_hdrs && !owned,
                                  .body_8bit = m->eight_bit,
                                  .body_binary = m->binary,
                                  .smtputf8 = m->smtputf8,
                                  .queued_at = now,
                                  .expires_at = now + mail_queue_lifetime(),
-                                 .prefix = prefix,
+                                 .prefix = buf_slice(&prefix),
                                  .recipients = list,
                                  .n = n};
-    return n ? outbox_add(txn, m->ready, &row, &id, e) : 0;
-}
-
-/* The row of one forwarding address: all that recipient `r` leads to outside. */
-static int add_forward(struct mail_accept *m, struct txn *txn, const struct mail_recipient *r,
-                       struct outbox_recipient *list, struct err *e)
-{
-    BUF_SCOPE prefix = {.max = 16 * 1024};
-    size_t n = 0;
-    mail_delivered_to_write(r->address, &prefix);
-    buf_add(&prefix, m->received);
-    for (size_t i = 0; i < m->n_units; i++)
-        if (m->units[i].recipient == r && m->units[i].queue && forwards(&m->units[i]))
-            fill(&list[n++], &m->units[i]);
-    return add_row(m, txn, buf_slice(&prefix), list, n, e);
+    return outbox_add(txn, m->ready, &row, &id, e);
 }
 
 static enum job_next run_queue(struct job *job, struct txn *txn)
@@ -230,17 +263,21 @@ static enum job_next run_queue(struct job *job, struct txn *txn)
     struct mail_accept *m = list_entry(job, struct mail_accept, job);
     ARENA_SCOPE scratch = {0};
     struct outbox_recipient *list = arena_new(&scratch, struct outbox_recipient, m->n_units);
-    size_t n = 0;
-    if (!list) {
-        err_set(&job->err, ERR_BUSY, "4.3.1 Out of memory");
-        return JOB_DONE;
+    bool *listed = arena_new(&scratch, bool, m->n_units);
+    int bad = list && listed ? 0 : err_set(&job->err, ERR_BUSY, "4.3.1 Out of memory");
+    for (size_t i = 0; i < m->n_units && !bad; i++) {
+        size_t n = 0;
+        if (!m->units[i].queue || listed[i])
+            continue;
+        for (size_t k = i; k < m->n_units; k++)
+            if (!listed[k] && same_row(&m->units[i], &m->units[k])) {
+                listed[k] = true;
+                fill(&list[n++], &m->units[k]);
+            }
+        bad = add_row(&m->units[i], txn, list, n, &job->err);
     }
-    for (size_t i = 0; i < m->n_units; i++)
-        if (m->units[i].queue && !forwards(&m->units[i]))
-            fill(&list[n++], &m->units[i]);
-    int bad = add_row(m, txn, m->received, list, n, &job->err);
-    for (size_t i = 0; i < m->n && !bad; i++)
-        bad = add_forward(m, txn, &m->recipients[i], list, &job->err);
+    if (!bad)
+        mail_expansion_write(m, txn, &job->err);
     return JOB_DONE;
 }
 
@@ -254,6 +291,8 @@ static void queued(struct job *job)
     if (m->queued)
         LOG(LOG_INFO, "mail.queue", LFZ("trace", m->trace.id), LF("from", m->from),
             LFN("size", message_ready_size(m->ready)));
+    if (m->queued)
+        mail_expansion_log(m);
     finish(m);
 }
 
@@ -324,7 +363,8 @@ static int check_header(struct mail_accept *m, struct mail_header *ret, struct e
 {
     BUF_SCOPE header = {0};
     if (spool_read(&m->body, 0, m->header_size, &header, e) ||
-        mail_header_inspect(buf_slice(&header), m->arena, ret, e))
+        mail_header_inspect(buf_slice(&header), m->arena, ret, e) ||
+        mail_expansion_report(m, buf_slice(&header), e))
         return -1;
     if (ret->received >= setting_get(&set_smtp_max_received))
         return err_set(e, ERR_LIMIT, "5.4.6 Too many hops: mail loop");
@@ -365,6 +405,7 @@ static enum job_next run_prepare(struct job *job, struct txn *txn)
 
 void mail_accept_start(struct mail_accept *m)
 {
+    m->trace_at = clock_now_ms();
     m->job =
         (struct job){.loop = m->loop, .place = PLACE_CPU, .run = run_prepare, .done = prepared};
     job_submit(&m->job);
@@ -374,5 +415,8 @@ void mail_accept_done(struct mail_accept *m)
 {
     message_ready_unref(m->ready);
     m->ready = NULL;
+    for (size_t i = 0; i < m->n_reports; i++)
+        message_ready_unref(m->reports[i].ready);
+    m->n_reports = 0;
     spool_done(&m->body);
 }

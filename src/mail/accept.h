@@ -30,6 +30,8 @@ struct mail_recipient {
     struct err err; /* the outcome; texts begin with the enhanced status code */
 };
 
+enum { MAIL_ACCEPT_REPORTS = 2 };
+
 enum mail_accept_kind { MAIL_ACCEPT_RELAY, MAIL_ACCEPT_SUBMISSION, MAIL_ACCEPT_LMTP };
 
 struct mail_accept {
@@ -58,6 +60,10 @@ struct mail_accept {
     struct message_ready *ready;
     struct accept_unit *units;
     size_t n_units, running;
+    int64_t trace_at;                                  /* ms: when it came */
+    struct outbox_report reports[MAIL_ACCEPT_REPORTS]; /* expansion.c */
+    int report_actions[MAIL_ACCEPT_REPORTS];
+    size_t n_reports;
     bool single, queued;
 };
 

@@ -28,6 +28,10 @@ static const struct {
                        "Your message was delivered to the recipients below.\r\n"},
     [DSN_RELAYED] = {2, false, "relayed", "Mail relayed",
                      "Your message was handed to a server that does not send notifications.\r\n"},
+    [DSN_EXPANDED] =
+        {2, false, "expanded", "Mail passed on",
+         "Your message was accepted for the addresses below, each of which stands for\r\n"
+         "several others. Who among them gets it is not told one by one.\r\n"},
 };
 
 bool dsn_wanted(const struct outbox_message *m, unsigned notify, enum dsn_action action)

@@ -11,6 +11,7 @@ static void who_wants_to_know(void **state)
     assert_false(dsn_wanted(&m, 0, DSN_DELIVERED) || dsn_wanted(&m, 0, DSN_RELAYED));
     assert_false(dsn_wanted(&m, 1, DSN_FAILED));
     assert_true(dsn_wanted(&m, 2, DSN_DELIVERED) && dsn_wanted(&m, 2, DSN_RELAYED));
+    assert_true(dsn_wanted(&m, 2, DSN_EXPANDED) && !dsn_wanted(&m, 0, DSN_EXPANDED));
     assert_false(dsn_wanted(&m, 2, DSN_FAILED) || dsn_wanted(&m, 4, DSN_DELAYED));
     assert_true(dsn_wanted(&m, 4 | 8, DSN_DELAYED));
     assert_false(dsn_wanted(&null, 15, DSN_FAILED) || dsn_wanted(&null, 0, DSN_FAILED));

@@ -11,9 +11,8 @@
 #include "base/setting.h"
 #include "base/utf8.h"
 #include "format/message.h"
-#include "mail/dsn.h"
 #include "mail/queue.h"
-#include "mail/resolve.h"
+#include "mail/report.h"
 
 SETTING(mail, retry_first, TIME, 5 * MIN, 100 * MSEC, DAY,
         "Time to the second attempt; it doubles with each further one.");
@@ -24,33 +23,11 @@ SETTING(mail, dsn_full_max, SIZE, MiB, 0, 64 * MiB,
         "A notification returns the whole message only up to this size (and only when asked to).");
 METRIC_COUNTER_BY(mail_queue_results, "result", "delivered deferred failed",
                   "Recipients of the queue by outcome of an attempt.");
-METRIC_COUNTER_BY(mail_notifications, "action", "failed delayed delivered relayed",
-                  "Delivery status notifications made.");
 
 enum { HEADER_MAX = 1024 * 1024 };
 
 /* --- notifications ------------------------------------------------------------------------------
  */
-/* The sender as recipients of a row: mailboxes here, or the address. */
-static int dsn_recipients(struct queue_run *r, struct outbox_report *d, struct err *e)
-{
-    struct delivery_target *targets;
-    size_t n;
-    if (mail_resolve(r->t->m.from, true, &r->t->arena, &targets, &n, e))
-        return -1;
-    struct outbox_recipient *list = arena_new(&r->t->arena, struct outbox_recipient, n);
-    if (!list)
-        return err_set(e, ERR_BUSY, "4.3.1 Out of memory");
-    for (size_t i = 0; i < n; i++)
-        list[i] = (struct outbox_recipient){.address = targets[i].address,
-                                            .notify = 1, /* never: RFC 3461 6.2 c */
-                                            .account = targets[i].account,
-                                            .detail = targets[i].detail};
-    d->row.recipients = list;
-    d->row.n = n;
-    return 0;
-}
-
 static int read_original(struct queue_run *r, bool whole, struct buf *out, struct err *e)
 {
     uint64_t size = r->t->m.blob.size;
@@ -69,26 +46,13 @@ static int make_dsn(struct queue_run *r, const struct dsn_recipient *list, size_
                     struct outbox_report *ret, struct err *e)
 {
     struct outbox_message *m = &r->t->m;
-    struct trace trace = trace_new();
-    bool whole = m->ret_full && !m->body_binary && /* RFC 3030 3 */
+    bool whole = m->ret_full && list[0].action == DSN_FAILED && /* RFC 3461 4.3 */
+                 !m->body_binary &&                             /* RFC 3030 3 */
                  m->blob.size <= (uint64_t)setting_get(&set_mail_dsn_full_max);
-    BUF_SCOPE original = {0}, report = {0};
+    BUF_SCOPE original = {0};
     if (r->blob && read_original(r, whole, &original, e))
         return -1;
-    dsn_write(m, list, n, buf_slice(&original), whole, &report);
-    int64_t now = clock_now_ms();
-    *ret = (struct outbox_report){
-        .row = {.trace = arena_dup(&r->t->arena, slice_str(trace.id)),
-                .from = S(""),
-                .body_8bit = !ascii_only(buf_slice(&report)),
-                .smtputf8 = m->smtputf8 || !ascii_only(m->from), /* RFC 6533 4.5 */
-                .queued_at = now,
-                .expires_at = now + mail_queue_lifetime()}};
-    if (report.failed)
-        return err_set(e, ERR_LIMIT, "notification is too large");
-    if (dsn_recipients(r, ret, e))
-        return e->code == ERR_BUSY ? -1 : 0; /* a sender that does not exist hears nothing */
-    return message_ready_make(buf_slice(&report), &ret->ready, e) ? -1 : 1;
+    return report_make(m, list, n, buf_slice(&original), whole, &r->t->arena, ret, e);
 }
 
 /* --- outcomes -----------------------------------------------------------------------------------
@@ -217,11 +181,8 @@ static void log_outcomes(const struct queue_run *r)
 
 static void log_reports(const struct queue_run *r, const struct reports *w)
 {
-    for (size_t i = 0; i < w->n; i++) {
-        metric_add(&metric_mail_notifications, w->action[i], 1);
-        LOG(LOG_INFO, "mail.notify", LF("trace", r->t->m.trace), LF("as", w->list[i].row.trace),
-            LF("to", r->t->m.from), LFN("action", w->action[i]));
-    }
+    for (size_t i = 0; i < w->n; i++)
+        report_log(&r->t->m, w->action[i], &w->list[i]);
 }
 
 /* 0, or -1 with nothing written. */
