@@ -31,6 +31,10 @@ struct auth_peer {
     struct slice binding_end_point; /* tls-server-end-point data; empty: none */
 };
 
+/* Appends a name or password as RFC 4013 (SASLprep) has it; false: it is not UTF-8, has characters
+   that may not be in it, or is too long. `out` is wiped by the caller. */
+bool auth_prepare(struct slice in, struct buf *out);
+
 /* Name and password. ERR_AUTH: wrong (one text for all reasons, equal in time whether or not the
    account exists; see delay_ms); ERR_BUSY: too many failures lately or hash queue full; ERR_NOPERM:
    no plain text on this connection. */

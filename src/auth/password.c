@@ -82,12 +82,14 @@ void auth_secret_key(const char *purpose, struct slice data, unsigned char out[A
 
 /* RFC 4013, by ICU's tables. Unassigned code points pass, in stored strings too: people have them
    in passwords. What it forbids, and bytes that are no UTF-8, stay as they are. */
-void password_prepare(struct slice in, struct buf *out)
+bool auth_prepare(struct slice in, struct buf *out)
 {
     enum { ROOM = AUTH_PASSWORD_MAX + 1 };
-    if (in.n > AUTH_PASSWORD_MAX || ascii_only(in) || !utf8_valid(in)) {
+    if (in.n > AUTH_PASSWORD_MAX || !utf8_valid(in))
+        return false;
+    if (ascii_only(in)) {
         buf_add(out, in);
-        return;
+        return true;
     }
     UErrorCode err = U_ZERO_ERROR;
     UChar wide[ROOM], done[2 * ROOM];
@@ -101,10 +103,19 @@ void password_prepare(struct slice in, struct buf *out)
     u_strToUTF8(text, 4 * ROOM, &n, done, done_n, &err);
     if (profile)
         usprep_close(profile);
-    buf_add(out, U_SUCCESS(err) && n ? slice_of(text, (size_t)n) : in);
+    bool good = U_SUCCESS(err) && n > 0;
+    if (good)
+        buf_add(out, slice_of(text, (size_t)n));
     sodium_memzero(wide, sizeof(wide));
     sodium_memzero(done, sizeof(done));
     sodium_memzero(text, sizeof(text));
+    return good;
+}
+
+void password_prepare(struct slice in, struct buf *out)
+{
+    if (!auth_prepare(in, out))
+        buf_add(out, in);
 }
 
 /* --- the gate -----------------------------------------------------------------------------------

@@ -4,14 +4,33 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "base/varint.h"
+#include "format/surrogate.h"
 
 enum { KIND_BITS = 2, KIND_MASK = 3 };
+enum { HAS_NUL = 1, HAS_UTF8 = 2 };
+
+static bool any_header_is_utf8(const struct message *m)
+{
+    size_t inside = 0;
+    for (const struct part *p = m->root; p; p = p->following) {
+        if (p->head < inside)
+            continue;
+        struct slice header = part_header(m, p);
+        if (!ascii_only(header) && header_has_utf8(header))
+            return true;
+        if (p->kind == PART_MESSAGE)
+            inside = p->end;
+    }
+    return false;
+}
 
 void part_index_write(const struct message *m, struct buf *out)
 {
     size_t before = 0;
-    varint_add(out, m->bytes.n && memchr(m->bytes.p, '\0', m->bytes.n) ? 1 : 0);
+    bool nul = m->bytes.n && memchr(m->bytes.p, '\0', m->bytes.n);
+    varint_add(out, (nul ? HAS_NUL : 0u) | (any_header_is_utf8(m) ? HAS_UTF8 : 0u));
     for (const struct part *p = m->root; p; p = p->following) {
         varint_add(out, (unsigned)p->kind | (unsigned)p->encoding << KIND_BITS);
         varint_add(out, p->head - before);
@@ -25,7 +44,12 @@ void part_index_write(const struct message *m, struct buf *out)
 
 bool part_index_no_nul(struct slice index)
 {
-    return index.n && index.p[0] == 0;
+    return index.n && !(index.p[0] & HAS_NUL);
+}
+
+bool part_index_has_utf8(struct slice index)
+{
+    return index.n && index.p[0] & HAS_UTF8;
 }
 
 struct node {
@@ -117,6 +141,23 @@ int part_index_find(struct slice index, const uint32_t *path, size_t n, uint64_t
     if (n == 0 && inner(&index, &head, size, &p, &at))
         return -1;
     *ret = p;
+    return 1;
+}
+
+int part_headers_next(struct part_headers *h, uint64_t *ret_from, uint64_t *ret_to)
+{
+    struct node at;
+    uint64_t flags;
+    if (!h->begun && varint_next(&h->index, &flags))
+        return -1;
+    h->begun = true;
+    if (h->index.n == 0)
+        return 0;
+    if (next_node(&h->index, &h->head, h->size, &at) ||
+        (at.at.kind == PART_MESSAGE && pass_over(&h->index, &h->head, h->size, 1)))
+        return -1;
+    *ret_from = at.at.head;
+    *ret_to = at.at.body;
     return 1;
 }
 

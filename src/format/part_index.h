@@ -2,7 +2,8 @@
    is found and read without reading and parsing what stands before it. Written from a parsed
    message, in document order; every number is a varint.
 
-     index   1 for a message that holds NUL, else 0; then the root part
+     index   1 when the message holds NUL, 2 when a field of its header or of its own parts' (not of
+             messages inside) is UTF-8 beyond ASCII, summed; then the root part
      part    kind and encoding, bytes from the start of the part before (0: of the message) to its
              header, length of the header, length of the body; a multipart: how many children; then
              the children, or the root of the nested message */
@@ -30,3 +31,14 @@ void part_place_of(const struct part *p, struct part_place *ret);
 
 /* True when the message surely holds no NUL. */
 bool part_index_no_nul(struct slice index);
+/* True when who knows ASCII only needs another header: format/surrogate.h. */
+bool part_index_has_utf8(struct slice index);
+
+/* The headers of the message and of its own parts, in order: they never overlap. */
+struct part_headers {
+    struct slice index; /* zeroed but for these two */
+    uint64_t size;
+    uint64_t head;
+    bool begun;
+};
+int part_headers_next(struct part_headers *h, uint64_t *ret_from, uint64_t *ret_to); /* 1, 0, -1 */

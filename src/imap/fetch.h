@@ -28,7 +28,7 @@ struct fetch_message {
     struct buf parts; /* the index (format/part_index.h), when a part is asked for */
     struct buf head;  /* the bytes from the start, as far as they were needed */
     struct arena arena;
-    struct message *parsed; /* over head, which is whole then: a message without an index */
+    struct message *parsed; /* over head, which is whole then: where the index cannot tell */
     size_t item;            /* index of the next body item; the one before is under way: */
     enum fetch_source doing;
     struct buf made;         /* chosen fields, or a decoded piece */

@@ -1,8 +1,8 @@
-/* fetch_body.c - BODY[...], RFC822..., BINARY[...] and BINARY.SIZE[...] from a message's bytes. RFC
-   9051 6.4.5.1 and 7.5.2, RFC 3516. The index of its parts, stored with the message, says where a
-   section is; only that is read, and it goes out in pieces. A message of before the index is read
-   and parsed whole. A section that holds NUL cannot be a literal: the item is NIL and the command
-   ends with NO [UNKNOWN-CTE]; BINARY gives it as a literal8. */
+/* fetch_body.c - BODY[...], RFC822..., BINARY[...] and BINARY.SIZE[...] from a message's bytes.
+   RFC 9051 6.4.5.1 and 7.5.2, RFC 3516. The index of its parts, stored with the message, says
+   where a section is; only that is read, and it goes out in pieces. Where the index cannot tell
+   the message is read and parsed whole. A section that holds NUL cannot be a literal: the item is
+   NIL and the command ends with NO [UNKNOWN-CTE]; BINARY gives it as a literal8. */
 #include "imap/fetch.h"
 #include "imap/settings.h"
 

@@ -376,6 +376,8 @@ static int check_header(struct mail_accept *m, struct mail_header *ret, struct e
 static int prepare(struct mail_accept *m, struct err *e)
 {
     struct mail_header header;
+    if (spool_flush(&m->body, e))
+        return err_set(e, ERR_IO, "4.3.1 No room for the message now");
     if (check_header(m, &header, e) || plan_units(m, &header, e))
         return -1;
     plan_direct(m);

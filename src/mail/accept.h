@@ -45,7 +45,7 @@ struct mail_accept {
     bool ret_full, ret_hdrs, smtputf8, eight_bit, binary;
     struct slice received; /* the Received line of this hop */
     uint64_t sender;       /* account that submits; 0: nobody */
-    struct spool body;     /* flushed; taken over */
+    struct spool body;     /* taken over */
     uint64_t header_size;
     struct mail_recipient *recipients;
     size_t n;

@@ -11,7 +11,8 @@ void pop3_cmd_capa(struct pop3_session *s, const struct pop3_command *c)
     sasl_list(&peer.peer, "", &names);
     buf_add(&out, S("+OK\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n"
                     "EXPIRE NEVER\r\nUTF8 USER\r\nLANG\r\n"));
-    if (conn_can_tls(s->c))
+    if (s->state == POP3_AUTHORIZATION &&
+        conn_can_tls(s->c)) /* RFC 2595 4: "in the current state" */
         buf_add(&out, S("STLS\r\n"));
     if (peer.peer.plain_ok)
         buf_add(&out, S("USER\r\n"));

@@ -22,10 +22,22 @@ static enum job_next enter(struct job *job, struct txn *txn)
     return JOB_DONE;
 }
 
+/* RFC 6856 2.2: what is not UTF-8, or has characters that SASLprep forbids, MUST be rejected. */
+static int may_be_password(struct slice text, struct err *e)
+{
+    BUF_SCOPE prepared = {0};
+    bool good = text.n == 0 || auth_prepare(text, &prepared);
+    if (prepared.p)
+        explicit_bzero(prepared.p, prepared.cap);
+    return good ? 0 : err_set(e, ERR_AUTH, "characters that no password may have");
+}
+
 static enum job_next check(struct job *job, struct txn *txn)
 {
     struct pass_job *j = list_entry(job, struct pass_job, base.job);
     (void)txn;
+    if (may_be_password(buf_slice(&j->password), &job->err))
+        return JOB_DONE;
     if (auth_password(&j->peer.peer, slice_str(j->name), buf_slice(&j->password), &j->entry.who,
                       &job->err))
         return JOB_DONE;

@@ -1,4 +1,4 @@
-/* cmd_user.c - USER: RFC 1939 7. Whether there is such a user is not told. */
+/* cmd_user.c - USER: RFC 1939 7, RFC 6856 2.2. Whether there is such a user is not told. */
 #include <stdio.h>
 
 #include "mail/login.h"
@@ -14,10 +14,11 @@ void pop3_cmd_user(struct pop3_session *s, const struct pop3_command *c)
         pop3_err(s, "[AUTH]", "passwords only under TLS: say STLS first");
         return;
     }
-    if (c->args[0].n >= sizeof(s->user)) {
-        pop3_err(s, "[AUTH]", "name is too long");
+    BUF_SCOPE name = {.max = sizeof(s->user) - 1};
+    if (!auth_prepare(c->args[0], &name) || name.failed) {
+        pop3_err(s, "[AUTH]", "that is no name: wrong characters, or too many");
         return;
     }
-    snprintf(s->user, sizeof(s->user), "%.*s", SARG(c->args[0]));
+    snprintf(s->user, sizeof(s->user), "%.*s", SARG(buf_slice(&name)));
     pop3_ok(s, "and the password?");
 }

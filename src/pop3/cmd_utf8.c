@@ -1,10 +1,11 @@
-/* cmd_utf8.c - UTF8 and LANG: RFC 6856 2 and 3. Names and passwords may be UTF-8 with or without
-   it; messages are sent as they are stored. There is one language. */
+/* cmd_utf8.c - UTF8 and LANG: RFC 6856 2.1 and 3. Names and passwords may be UTF-8 with or without
+   it; messages are sent as they are stored only after it (surrogate.h). There is one language. */
 #include "pop3/session.h"
 
 void pop3_cmd_utf8(struct pop3_session *s, const struct pop3_command *c)
 {
     (void)c;
+    s->utf8 = true;
     pop3_ok(s, "UTF-8 it is");
 }
 

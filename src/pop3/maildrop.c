@@ -84,8 +84,21 @@ int maildrop_open(struct maildrop *d, uint64_t account, struct err *e)
     return 0;
 }
 
+static int open_message(const struct entry *en, struct message_bytes **ret,
+                        struct surrogate **ret_surrogate, struct err *e)
+{
+    if (message_open(en, ret, e))
+        return -1;
+    if (ret_surrogate && surrogate_make(en, *ret, ret_surrogate, e)) {
+        message_close(*ret);
+        *ret = NULL;
+        return -1;
+    }
+    return 0;
+}
+
 int maildrop_message(const struct maildrop *d, struct txn *t, size_t i, struct message_bytes **ret,
-                     struct err *e)
+                     struct surrogate **ret_surrogate, struct err *e)
 {
     UIDSET_SCOPE uids = {0};
     struct entry_walk *w;
@@ -97,7 +110,7 @@ int maildrop_message(const struct maildrop *d, struct txn *t, size_t i, struct m
         if (more == 0)
             err_set(e, ERR_NOTFOUND, "message was removed by another session");
         if (more > 0)
-            bad = message_open(&en, ret, e);
+            bad = open_message(&en, ret, ret_surrogate, e);
         entry_walk_close(w);
     }
     return bad;

@@ -1,6 +1,7 @@
 /* maildrop.h - INBOX as a POP3 session sees it: fixed when it logs in, message numbers from 1. */
 #pragma once
 
+#include "pop3/surrogate.h"
 #include "store/message.h"
 
 struct pop3_message {
@@ -18,10 +19,10 @@ struct maildrop {
     uint64_t bytes;
 };
 
-/* READ jobs. */
+/* READ jobs. ret_surrogate NULL: the client takes UTF-8; else NULL in it: nothing to change. */
 int maildrop_open(struct maildrop *d, uint64_t account, struct err *e);
 int maildrop_message(const struct maildrop *d, struct txn *t, size_t i, struct message_bytes **ret,
-                     struct err *e);
+                     struct surrogate **ret_surrogate, struct err *e);
 /* WRITE job: what is marked goes, in one change. */
 int maildrop_expunge(const struct maildrop *d, struct txn *t, struct err *e);
 

@@ -1,17 +1,24 @@
 /* reading.c - messages on their way to the client: RETR (RFC 1939 5) and TOP (7). A READ job reads
    as many of the messages that were asked for in a row (RFC 2449 6.6, pipelining) as make one
-   piece, or a piece of a large one; the next piece follows when the client has taken it, so that a
-   slow client costs one piece of memory. */
+   piece, or a piece of a large one; the next one is read while it is sent, so that a slow client
+   costs two pieces of memory. */
 #include "pop3/reading.h"
 
 #include <stdlib.h>
 
 #include "base/list.h"
+#include "base/setting.h"
+
+SETTING(pop3, surrogates, BOOL, 1, 0, 1,
+        "Whether a client that did not say UTF8 gets header fields that hold UTF-8 in a form for "
+        "ASCII (RFC 6858): addresses outside of ASCII cannot be answered then. Off, everybody gets "
+        "messages as they are stored, which RFC 6856 2.1 forbids and many servers do.");
 
 enum {
     PIECE = 128 * 1024,
-    ROW = 64,          /* messages of one job */
-    NONE = UINT32_MAX, /* in place of an index: there is no such message */
+    OUTPUT_READY = 64 * 1024, /* under so much unsent the next piece is read at once */
+    ROW = 64,                 /* messages of one job */
+    NONE = UINT32_MAX,        /* in place of an index: there is no such message */
     DIGITS = 10,
 };
 
@@ -25,12 +32,21 @@ struct read_job {
     struct buf out;
     unsigned errors, retrieved;
     bool first, last; /* piece of the last message */
+    bool utf8;
 };
+
+static void reading_close(struct pop3_reading *r)
+{
+    if (r->bytes)
+        message_close(r->bytes);
+    surrogate_free(r->surrogate);
+    r->bytes = NULL;
+    r->surrogate = NULL;
+}
 
 void pop3_reading_end(struct pop3_session *s)
 {
-    if (s->reading.bytes)
-        message_close(s->reading.bytes);
+    reading_close(&s->reading);
     s->reading = (struct pop3_reading){0};
     free(s->gathered);
     s->gathered = NULL;
@@ -40,14 +56,10 @@ void pop3_reading_end(struct pop3_session *s)
 static int read_piece(struct read_job *j, struct err *e)
 {
     struct pop3_reading *r = &j->r;
-    uint64_t size = message_size(r->bytes), n = message_frame(r->bytes, r->at);
     size_t from = j->out.n;
-    if (n > size - r->at)
-        n = size - r->at;
-    if (message_read(r->bytes, r->at, n, &j->out, e))
+    if (surrogate_read(r->surrogate, r->bytes, &r->at, &j->out, e))
         return -1;
     struct slice text = slice_from(buf_slice(&j->out), from);
-    r->at += n;
     if (r->is_top)
         text.n = pop3_top_feed(&r->top, text);
     j->out.n = from + text.n;
@@ -57,7 +69,7 @@ static int read_piece(struct read_job *j, struct err *e)
         j->out.n = from;
         dot_write(&r->dots, buf_slice(&raw), &j->out);
     }
-    j->last = r->at >= size || (r->is_top && r->top.done);
+    j->last = r->at >= message_size(r->bytes) || (r->is_top && r->top.done);
     if (j->last)
         dot_finish(&r->dots, &j->out);
     return j->out.failed ? err_set(e, ERR_LIMIT, "piece is too large") : 0;
@@ -80,12 +92,11 @@ static void refuse(struct read_job *j, size_t from, const struct err *e)
     j->errors++;
     j->last = true;
     buf_addf(&j->out, "-ERR %s\r\n",
-             e->code == ERR_OK         ? "no such message"
-             : e->code == ERR_NOTFOUND ? "message was removed elsewhere"
-                                       : "[SYS/TEMP] message cannot be read now");
-    if (j->r.bytes)
-        message_close(j->r.bytes);
-    j->r.bytes = NULL;
+             e->code == ERR_OK            ? "no such message"
+             : e->code == ERR_NOTFOUND    ? "message was removed elsewhere"
+             : e->code == ERR_UNSUPPORTED ? "[UTF8] say UTF8 before logging in"
+                                          : "[SYS/TEMP] message cannot be read now");
+    reading_close(&j->r);
 }
 
 /* One message of the row; only the last one may need another job. */
@@ -95,11 +106,13 @@ static void read_one(struct read_job *j, struct txn *t, uint32_t index, bool all
     struct err e = {0};
     j->r.at = 0;
     j->r.dots = (struct dot_writer){0};
-    if (index == NONE || maildrop_message(&j->drop, t, index, &j->r.bytes, &e)) {
+    if (index == NONE ||
+        maildrop_message(&j->drop, t, index, &j->r.bytes, j->utf8 ? NULL : &j->r.surrogate, &e)) {
         refuse(j, from, &e);
         return;
     }
-    buf_addf(&j->out, "+OK %llu octets\r\n", (unsigned long long)message_size(j->r.bytes));
+    buf_addf(&j->out, "+OK %llu octets\r\n",
+             (unsigned long long)surrogate_size(j->r.surrogate, j->r.bytes));
     if (read_on(j, all, &e)) {
         refuse(j, from, &e);
         return;
@@ -107,8 +120,7 @@ static void read_one(struct read_job *j, struct txn *t, uint32_t index, bool all
     if (!j->last)
         return;
     j->retrieved++;
-    message_close(j->r.bytes);
-    j->r.bytes = NULL;
+    reading_close(&j->r);
 }
 
 static enum job_next run(struct job *job, struct txn *txn)
@@ -131,8 +143,10 @@ static enum job_next run(struct job *job, struct txn *txn)
 static void finish(struct pop3_session *s, struct pop3_job *base)
 {
     struct read_job *j = list_entry(base, struct read_job, base);
+    bool behind = conn_unsent(s->c) > OUTPUT_READY;
     s->reading = j->r;
     j->r.bytes = NULL;
+    j->r.surrogate = NULL;
     if (base->job.err.code && !j->first) {
         conn_abort(s->c); /* half a message must not look whole */
         return;
@@ -147,13 +161,14 @@ static void finish(struct pop3_session *s, struct pop3_job *base)
         pop3_reading_end(s);
     }
     pop3_count_errors(s, j->errors);
+    if (!j->last && !behind) /* read while this piece is sent, but no more than one ahead */
+        pop3_piece(s);
 }
 
 static void clear(struct pop3_job *base)
 {
     struct read_job *j = list_entry(base, struct read_job, base);
-    if (j->r.bytes)
-        message_close(j->r.bytes);
+    reading_close(&j->r);
     buf_done(&j->out);
 }
 
@@ -162,6 +177,7 @@ static struct read_job *job_new(struct pop3_session *s)
     struct read_job *j = calloc(1, sizeof(*j));
     BUG_IF(!j);
     j->drop = s->drop;
+    j->utf8 = s->utf8 || !setting_get(&set_pop3_surrogates);
     j->base.clear = clear;
     return j;
 }
@@ -171,6 +187,7 @@ static void start(struct pop3_session *s, struct read_job *j)
 {
     j->r = s->reading;
     s->reading.bytes = NULL;
+    s->reading.surrogate = NULL;
     pop3_run(s, &j->base, PLACE_READ, 0, run, finish);
 }
 

@@ -195,6 +195,8 @@ static void run_command(struct pop3_session *s, struct slice line)
     for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
         if (!slice_eqi(commands[i].name, c.keyword))
             continue;
+        if (commands[i].run != pop3_cmd_pass) /* RFC 1939 7: PASS comes right after USER */
+            s->user[0] = '\0';
         if (!(commands[i].states & s->state))
             pop3_err(s, "", s->state == POP3_AUTHORIZATION ? "log in first" : "not now");
         else if (c.n < commands[i].least || c.n > commands[i].most)
@@ -270,6 +272,7 @@ static void on_secured(struct conn *c)
     s->securing = false;
     pop3_auth_end(s);
     s->user[0] = '\0';
+    s->utf8 = false;
 }
 
 static void on_idle(struct conn *c)

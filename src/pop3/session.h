@@ -6,6 +6,7 @@
 #include "io/job.h"
 #include "pop3/maildrop.h"
 #include "pop3/pop3.h"
+#include "pop3/surrogate.h"
 #include "proto/pop3/command.h"
 #include "proto/text/dot.h"
 #include "proto/text/line.h"
@@ -22,6 +23,7 @@ struct pop3_listing {
 /* RETR and TOP. */
 struct pop3_reading {
     struct message_bytes *bytes; /* NULL: none */
+    struct surrogate *surrogate; /* NULL: as it is stored */
     uint64_t at;
     struct dot_writer dots;
     bool is_top;
@@ -35,6 +37,7 @@ struct pop3_session {
     enum pop3_state state;
     bool job, paused, ended, stopping, locked;
     bool securing; /* between STLS and the end of the handshake */
+    bool utf8;     /* the client said UTF8 */
     int64_t opened_ms;
     unsigned errors;
     uint64_t retrieved, deleted;

@@ -288,6 +288,7 @@ static size_t on_input(struct conn *c, struct slice in)
         if (n == 0)
             break;
         at += n;
+        smtp_transaction_spool(s);
     }
     return s->ended || s->securing ? in.n : at; /* plain text behind STARTTLS is thrown away */
 }

@@ -119,6 +119,7 @@ void smtp_transaction_refuse(struct smtp_transaction *t, unsigned code, enum err
                              const char *text);
 /* Text of the message, decoded already or not; the whole of it is taken. */
 size_t smtp_transaction_feed(struct smtp_session *s, struct slice in);
+void smtp_transaction_spool(struct smtp_session *s);  /* writes what it keeps, when that is much */
 void smtp_transaction_finish(struct smtp_session *s); /* the end of the message has come */
 
 size_t smtp_chunk_feed(struct smtp_session *s, struct slice in);

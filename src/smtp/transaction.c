@@ -73,6 +73,12 @@ static void check_limits(struct smtp_session *s)
                                 "5.5.2 Bare CR or LF in the message: lines end with CRLF");
 }
 
+static void spool_failed(struct smtp_transaction *t, const struct err *e)
+{
+    LOG(LOG_ERROR, "smtp.spool", LFZ("trace", t->trace.id), LFZ("why", e->text));
+    smtp_transaction_refuse(t, 452, ERR_IO, "4.3.1 No room for the message now");
+}
+
 static void store_decoded(struct smtp_session *s)
 {
     struct smtp_transaction *t = s->t;
@@ -80,10 +86,8 @@ static void store_decoded(struct smtp_session *s)
     if (t->decoded.failed)
         smtp_transaction_refuse(t, 451, ERR_BUSY, "4.3.1 Out of memory");
     check_limits(s);
-    if (!t->refused_code && spool_add(&t->accept.body, buf_slice(&t->decoded), &e)) {
-        LOG(LOG_ERROR, "smtp.spool", LFZ("trace", t->trace.id), LFZ("why", e.text));
-        smtp_transaction_refuse(t, 452, ERR_IO, "4.3.1 No room for the message now");
-    }
+    if (!t->refused_code && spool_keep(&t->accept.body, buf_slice(&t->decoded), &e))
+        spool_failed(t, &e);
     buf_reset(&t->decoded);
 }
 
@@ -96,6 +100,30 @@ size_t smtp_transaction_feed(struct smtp_session *s, struct slice in)
     if (t->data.done)
         smtp_transaction_finish(s);
     return n;
+}
+
+/* --- to the file, off the loop: a slow disk holds nobody else up ------------------------------ */
+static enum job_next run_spool(struct job *job, struct txn *txn)
+{
+    struct smtp_job *j = list_entry(job, struct smtp_job, job);
+    (void)txn;
+    spool_write(&j->s->t->accept.body, &job->err);
+    return JOB_DONE;
+}
+
+static void spooled(struct smtp_session *s, struct smtp_job *j)
+{
+    if (j->job.err.code)
+        spool_failed(s->t, &j->job.err);
+}
+
+void smtp_transaction_spool(struct smtp_session *s)
+{
+    if (!s->t || s->busy || !spool_is_full(&s->t->accept.body))
+        return;
+    struct smtp_job *j = calloc(1, sizeof(*j));
+    BUG_IF(!j);
+    smtp_session_run(s, j, PLACE_CPU, run_spool, spooled);
 }
 
 /* --- the end -------------------------------------------------------------------------------- */
@@ -239,7 +267,7 @@ static int fill_accept(struct smtp_session *s, struct err *e)
                                      .done = accepted};
     if (!t->accept.received.p)
         return err_set(e, ERR_BUSY, "4.3.1 Out of memory");
-    return spool_flush(&t->accept.body, e);
+    return 0;
 }
 
 void smtp_transaction_finish(struct smtp_session *s)

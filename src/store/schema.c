@@ -6,7 +6,7 @@
    Times are milliseconds since 1970. */
 #include "store/schema.h"
 
-/* parts: where the parts of the message are (format/part_index.h); empty for older rows. */
+/* parts: where the parts of the message are (format/part_index.h). */
 #define SCHEMA_2(EMPTY) "ALTER TABLE message ADD COLUMN parts " EMPTY ";"
 
 #define SCHEMA_1(BYTES, ROW, CLUSTERED)                                                            \

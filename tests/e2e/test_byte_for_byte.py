@@ -96,7 +96,11 @@ def test_sizes_are_those_of_the_bytes(server, stored):
 
 
 def test_pop3_gives_the_same(server, stored):
-    with Pop3(server, stored.user) as pop3:
+    with Pop3(server) as pop3:
+        if server.peer == "carbonado":
+            pop3.ok("UTF8")  # RFC 6856 2.1: else header fields in UTF-8 come in another form
+        pop3.ok(f"USER {stored.user}")
+        pop3.ok("PASS pass")
         count = int(pop3.ok("STAT").split()[1])
         assert count == len(stored.uids)
         names = [stored.uids[uid] for uid in sorted(stored.uids)]

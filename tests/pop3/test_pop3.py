@@ -1,5 +1,7 @@
 """POP3 as clients use it: capabilities, listings, UIDL, TOP, DELE and QUIT, long answers, TLS."""
 import base64
+import email
+import email.policy
 import itertools
 import poplib
 import re
@@ -60,7 +62,101 @@ def test_capabilities(server):
         pop3.ok("LANG")
         pop3.lines()
         assert pop3.ask("LANG xx").startswith(b"-ERR")
+        assert pop3.ok("LANG *").startswith(b"+OK en ") and pop3.ok("LANG EN").startswith(b"+OK en ")
         pop3.ok("UTF8")
+    with Pop3(server, "user1@example.test") as pop3:
+        pop3.ok("CAPA")  # RFC 2449 5: what there is before the login is there after it; STLS is not (RFC 2595 4)
+        assert {line.split()[0] for line in pop3.lines().split(b"\r\n") if line} == set(names) - {b"STLS"}
+        assert pop3.ask("STLS").startswith(b"-ERR") and pop3.ask("UTF8").startswith(b"-ERR")
+
+
+def test_pass_comes_right_after_user(server):
+    """RFC 1939 7."""
+    with Pop3(server) as pop3:
+        assert pop3.ask("PASS pass").startswith(b"-ERR")
+        pop3.ok("USER user1@example.test")
+        pop3.ok("CAPA")
+        pop3.lines()
+        assert pop3.ask("PASS pass").startswith(b"-ERR")
+        pop3.ok("USER user1@example.test")
+        pop3.ok("PASS pass")
+
+
+def test_names_and_passwords_that_cannot_be(server):
+    """RFC 6856 2.2: not UTF-8, or with characters that SASLprep forbids; soft hyphens are nothing."""
+    with Pop3(server) as pop3:
+        assert pop3.ask(b"USER user\xff@example.test").startswith(b"-ERR [AUTH]")
+        assert pop3.ask("USER user\ufffd@example.test").startswith(b"-ERR [AUTH]")
+        pop3.ok("USER user1@example.test")
+        assert pop3.ask(b"PASS pass\xff").startswith(b"-ERR [AUTH]")
+        pop3.ok("USER user1@example.test")
+        assert pop3.ask("PASS pass\ue000").startswith(b"-ERR [AUTH]")
+        pop3.ok("USER us\u00ader1@example.test")
+        pop3.ok("PASS pa\u00adss")
+
+
+GLOBAL = ("From: Jürgen <jürgen@münchen.example>\r\nTo: Zoë <z@example.test>\r\nSubject: Grüße an alle\r\n"
+          "Message-ID: <ü@münchen.example>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+          "--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGrüße\r\n"
+          "--b\r\nContent-Disposition: attachment; filename=\"Grüße.txt\"\r\n\r\n.dots\r\n--b--\r\n").encode()
+UNKNOWN = b"Subject: Gr\xfc\xdfe\r\n\r\nbody\r\n"
+
+
+def test_utf8_headers(server, user):
+    """RFC 6856 2.1, RFC 6858: as it is to who said UTF8, in ASCII to others; bodies are never touched, nor are
+    bytes that are not UTF-8."""
+    append(server, user, GLOBAL, UNKNOWN, THREE[0])
+    with Pop3(server) as pop3:
+        pop3.ok("UTF8")
+        pop3.ok(f"USER {user}")
+        pop3.ok("PASS pass")
+        pop3.send(b"RETR 1\r\nRETR 2\r\nRETR 3\r\n")
+        for want in (GLOBAL, UNKNOWN, THREE[0]):
+            assert pop3.line() == b"+OK %d octets" % len(want)
+            assert pop3.lines() == want
+        pop3.ok("QUIT")
+    with Pop3(server, user) as pop3:
+        pop3.send(b"RETR 2\r\nRETR 1\r\nRETR 3\r\nTOP 1 2\r\nLIST 1\r\n")
+        assert pop3.line().startswith(b"+OK") and pop3.lines() == UNKNOWN
+        size, got = pop3.line(), pop3.lines()
+        assert pop3.line().startswith(b"+OK") and pop3.lines() == THREE[0]
+        assert pop3.line().startswith(b"+OK") and pop3.lines() == b"".join(
+            got.partition(b"\r\n\r\n")[:2]) + b"\r\n".join(
+                got.partition(b"\r\n\r\n")[2].split(b"\r\n")[:2]) + b"\r\n"
+        assert pop3.line() == b"+OK 1 %d" % len(GLOBAL)  # RFC 6858 4: of either form
+    assert size == b"+OK %d octets" % len(got)
+    message = email.message_from_bytes(got, policy=email.policy.default)
+    assert all(name.isascii() and value.isascii() for name, value in
+               email.message_from_bytes(got, policy=email.policy.compat32).items())
+    assert message["Subject"] == "Grüße an alle" and "Message-ID" not in message
+    assert message["To"].addresses[0].addr_spec == "z@example.test"
+    assert message["To"].addresses[0].display_name == "Zoë"
+    sender = message["From"].addresses[0]
+    assert sender.domain == "internationalized-address.invalid" and "jürgen@münchen.example" in sender.display_name
+    text, attached = message.iter_parts()
+    assert text.get_content() == "Grüße" and attached.get_filename() == "Grüße.txt"
+    assert attached.get_content() == ".dots"
+
+
+def test_utf8_in_the_lines_of_the_final_hop(server, user):
+    with Smtp(server, "LMTP") as lmtp:
+        assert "SMTPUTF8" in lmtp.extensions
+        assert lmtp.ask("MAIL FROM:<ü@example.org> SMTPUTF8")[0] == 250
+        assert lmtp.ask(f"RCPT TO:<{user}>")[0] == 250 and lmtp.ask("DATA")[0] == 354
+        lmtp.send(b"Subject: plain\r\n\r\nx\r\n.\r\n")
+        assert lmtp.reply()[0] == 250
+    with Pop3(server, user) as pop3:
+        got = pop3.retr(1)
+    assert got.isascii() and got.startswith(b"Return-Path: <invalid@internationalized-address.invalid>\r\n")
+    assert got.endswith(b"Subject: plain\r\n\r\nx\r\n")
+
+
+def test_a_header_too_large_to_be_written_anew(server, user):
+    """RFC 6856 5."""
+    append(server, user, "Subject: ü\r\n".encode() + b"X-Filler: %090d\r\n" % 0 * 12000 + b"\r\nx\r\n")
+    with Pop3(server, user) as pop3:
+        assert pop3.ask("RETR 1").startswith(b"-ERR [UTF8] ")
+        pop3.ok("NOOP")
 
 
 def test_a_session(server, user):

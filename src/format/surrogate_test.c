@@ -1,0 +1,91 @@
+/* surrogate_test.c - headers written anew for readers of ASCII, and what the index of parts says of
+   them. */
+#include "format/surrogate.h"
+
+#include "base/test.h"
+#include "base/utf8.h"
+#include "format/part_index.h"
+
+static void fields(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        {"Subject: plain\r\nX: y\r\n\r\n", "Subject: plain\r\nX: y\r\n\r\n"},
+        {"Subject: Gr\u00fc\u00dfe\r\n\r\n", "Subject: =?UTF-8?B?R3LDvMOfZQ==?=\r\n\r\n"},
+        /* bytes of an unknown charset are left alone */
+        {"Subject: Gr\xfc\xdf"
+         "e\r\n\r\n",
+         "Subject: Gr\xfc\xdf"
+         "e\r\n\r\n"},
+        {"A: 1\r\nTo: J\u00fcrgen <j@a.example>,\r\n b@c.example\r\nB: 2\r\n\r\n",
+         "A: 1\r\nTo: =?UTF-8?Q?J=C3=BCrgen?= <j@a.example>,\r\n b@c.example\r\nB: 2\r\n\r\n"},
+        {"From: \u00fc@a.example\r\n\r\n", "From: =?UTF-8?B?w7xAYS5leGFtcGxl?= "
+                                           "<invalid@internationalized-address.invalid>\r\n\r\n"},
+        {"To: T\u00fc: a@b.example, c@d.example;\r\n\r\n",
+         "To: =?UTF-8?B?VMO8?=: a@b.example,\r\n c@d.example;\r\n\r\n"},
+        {"Return-Path: <\u00fc@a.example>\r\n",
+         "Return-Path: <invalid@internationalized-address.invalid>\r\n"},
+        {"Content-Disposition: attachment; filename=\"\u00fc.txt\"; size=1\r\n",
+         "Content-Disposition: attachment;\r\n filename*=utf-8''%C3%BC.txt;\r\n size=\"1\"\r\n"},
+        {"Message-ID: <\u00fc@a>\r\nDate: x\r\n\r\n", "Date: x\r\n\r\n"}, /* RFC 6858 2.4 */
+        {"X-Note: \u00fc\r\n", "X-Note: =?UTF-8?B?w7w=?=\r\n"},
+        {"Content-Type: t\u00e9/x\r\nA: b\r\n", "A: b\r\n"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        BUF_SCOPE out = {0};
+        header_surrogate(slice_str(cases[i].in), &out);
+        assert_slice(buf_slice(&out), cases[i].out);
+    }
+}
+
+static const char tree[] = "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+                           "--b\r\nContent-Description: one\r\n\r\nx\r\n"
+                           "--b\r\nContent-Type: message/rfc822\r\n\r\n"
+                           "Subject: \u00fc\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n"
+                           "--c\r\nA: \u00fc\r\n\r\ny\r\n--c--\r\n\r\n"
+                           "--b\r\nContent-Description: %s\r\n\r\nz\r\n--b--\r\n";
+
+static void headers_of_the_index(void **state)
+{
+    (void)state;
+    for (int utf8 = 0; utf8 < 2; utf8++) {
+        ARENA_SCOPE a = {0};
+        BUF_SCOPE text = {0}, index = {0};
+        struct message *m;
+        uint64_t from, to;
+        buf_addf(&text, tree, utf8 ? "\u00fc" : "u");
+        assert_int_equal(message_parse(buf_slice(&text), NULL, &a, &m, NULL), 0);
+        part_index_write(m, &index);
+        assert_true(part_index_no_nul(buf_slice(&index)));
+        /* what is inside an attached message does not count */
+        assert_int_equal(part_index_has_utf8(buf_slice(&index)), utf8);
+        struct part_headers h = {.index = buf_slice(&index), .size = text.n};
+        static const char *const begins[] = {"Content-Type: multipart", "Content-Description: one",
+                                             "Content-Type: message", "Content-Description: "};
+        for (size_t i = 0; i < 4; i++) {
+            assert_int_equal(part_headers_next(&h, &from, &to), 1);
+            struct slice got = slice_sub(buf_slice(&text), from, to);
+            assert_true(slice_starts(got, slice_str(begins[i])) && slice_ends(got, S("\r\n\r\n")));
+        }
+        assert_int_equal(part_headers_next(&h, &from, &to), 0);
+        for (size_t cut = 0; cut < index.n;
+             cut++) { /* damaged: it ends, and tells nothing outside */
+            h = (struct part_headers){.index = slice_sub(buf_slice(&index), 0, cut),
+                                      .size = text.n};
+            while (part_headers_next(&h, &from, &to) > 0)
+                assert_true(from <= to && to <= text.n);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fields),
+        cmocka_unit_test(headers_of_the_index),
+    };
+    return RUN_TESTS(tests);
+}
