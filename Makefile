@@ -31,6 +31,7 @@ fuzz:
 	@scripts/setup check
 	@$(PYTHON) scripts/fuzz --seconds $(TIME)
 
+# Beside Dovecot and Cyrus; ONLY=lmtp,fetch measures these parts (bench/run --list). Writes docs/benchmarks.md.
 bench:
 	@scripts/setup bench
 	@bench/run

@@ -21,13 +21,17 @@ struct load load = {.host = "127.0.0.1",
                     .users = 1,
                     .rcpts = 1,
                     .multi = 1,
+                    .pipeline = 1,
+                    .median = 12000,
+                    .mean = 40000,
                     .seed = 1,
                     .idle_select = true};
 
-static struct proc_use busy;
+static struct proc_use busy, settled;
 
-static const struct driver *const drivers[] = {&load_lmtp,   &load_smtp, &load_append, &load_meta,
-                                               &load_bodies, &load_mix,  &load_idle,   &load_pop3};
+static const struct driver *const drivers[] = {&load_lmtp,   &load_smtp,  &load_append,  &load_meta,
+                                               &load_bodies, &load_mix,   &load_idle,    &load_pop3,
+                                               &load_change, &load_login, &load_announce};
 
 static const char usage[] =
     "usage: carbonado-load LOAD [option]...\n"
@@ -40,7 +44,14 @@ static const char usage[] =
     "  mix          STATUS, NOOP, SELECT, STORE and small FETCH as a client does\n"
     "  idle         connections that do nothing (SELECT and IDLE); the server's memory is the "
     "result\n"
-    "  pop3         RETR of all messages, each checked\n"
+    "  pop3         RETR of all messages, each checked; --pipeline N: so many under way\n"
+    "  change       --what store, copy, move, expunge or select: one command over the whole "
+    "mailbox\n"
+    "               or its first --messages; copy and move go --to NAME\n"
+    "  login        connect, LOGIN, SELECT, LOGOUT, again and again\n"
+    "  announce     connections in IDLE; the first one appends a message, an operation is over "
+    "when\n"
+    "               all others have been told\n"
     "\n"
     "options:\n"
     "  --host A --port N    default: CARBONADO_HOST and the port that scripts/with-server exports\n"
@@ -52,6 +63,7 @@ static const char usage[] =
     "  --rcpts N            recipients a message, LMTP and SMTP (1)\n"
     "  --multi N            messages a command, append (1)\n"
     "  --box NAME           mailbox (INBOX)\n"
+    "  --sizes MEDIAN:MEAN  of the messages that are made, in bytes (12000:40000)\n"
     "  --no-select          idle: stay where the login leads, without SELECT and IDLE\n"
     "  --eml FOLDER         messages from .eml files instead of made ones\n"
     "  --seed N             other messages (1)\n"
@@ -95,6 +107,15 @@ void load_done(struct conn *c, uint64_t bytes)
     load.bytes += bytes;
 }
 
+/* Processes that end must have ended: only then their parent has their time. */
+void load_settle(void)
+{
+    if (settled.processes)
+        return;
+    usleep(300 * 1000);
+    proc_read(load.pids, load.pid_count, load.driver->waits, &settled);
+}
+
 void load_error(const char *what, struct slice got)
 {
     if (!load.errors++)
@@ -123,67 +144,6 @@ static bool all_finished(void)
     return load.finished == load.conns;
 }
 
-static int time_compare(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double percentile(double p)
-{
-    if (!load.ops)
-        return 0;
-    size_t at = (size_t)(p * (double)(load.ops - 1) + 0.5);
-    return load.times[at] / 1000.0;
-}
-
-static void report(const struct proc_use *before, const struct proc_use *after)
-{
-    double seconds = (double)(load.ended - load.began) / 1e6;
-    double rate = seconds > 0 ? (double)load.ops / seconds : 0;
-    double cpu = after->cpu - before->cpu;
-    const char *label = load.label ? load.label : load.command;
-    qsort(load.times, load.ops, sizeof(*load.times), time_compare);
-    printf("%-24s conns %-4u ops %-7llu %9.1f /s %7.2f MB/s", label, load.conns,
-           (unsigned long long)load.ops, rate,
-           seconds > 0 ? (double)load.bytes / 1e6 / seconds : 0);
-    if (load.items)
-        printf("  %.0f messages/s", (double)load.items / seconds);
-    printf("\n%-24s ms p50 %.2f p90 %.2f p99 %.2f max %.2f first %.2f\n", "", percentile(0.5),
-           percentile(0.9), percentile(0.99), percentile(1), (double)load.first_us / 1000);
-    if (load.pid_count)
-        printf("%-24s cpu %.2f s, %.0f us/op; pss %llu -> %llu KiB, %u processes, %u threads, tcp "
-               "%llu KiB\n",
-               "", cpu, load.ops ? cpu * 1e6 / (double)load.ops : 0,
-               (unsigned long long)before->pss, (unsigned long long)after->pss, after->processes,
-               after->threads, (unsigned long long)after->tcp);
-    if (load.errors)
-        printf("%-24s ERRORS %llu: %s\n", "", (unsigned long long)load.errors, load.error);
-    if (!load.json)
-        return;
-    FILE *f = fopen(load.json, "a");
-    if (!f) {
-        perror(load.json);
-        return;
-    }
-    fprintf(f,
-            "{\"label\": \"%s\", \"load\": \"%s\", \"tls\": %s, \"conns\": %u, \"users\": %u, "
-            "\"ops\": %llu, \"seconds\": %.3f, \"ops_per_s\": %.2f, \"bytes\": %llu, "
-            "\"items\": %llu, \"items_per_s\": %.1f, \"first_ms\": %.3f, \"p50_ms\": %.3f, "
-            "\"p90_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f, \"cpu_s\": %.2f, "
-            "\"pss_before_kib\": %llu, \"pss_kib\": %llu, \"rss_kib\": %llu, \"processes\": %u, "
-            "\"threads\": %u, \"tcp_kib_before\": %llu, \"tcp_kib\": %llu, \"errors\": %llu}\n",
-            label, load.command, load.tls ? "true" : "false", load.conns, load.users,
-            (unsigned long long)load.ops, seconds, rate, (unsigned long long)load.bytes,
-            (unsigned long long)load.items, seconds > 0 ? (double)load.items / seconds : 0,
-            (double)load.first_us / 1000, percentile(0.5), percentile(0.9), percentile(0.99),
-            percentile(1), cpu, (unsigned long long)before->pss, (unsigned long long)after->pss,
-            (unsigned long long)after->rss, after->processes, after->threads,
-            (unsigned long long)before->tcp, (unsigned long long)after->tcp,
-            (unsigned long long)load.errors);
-    fclose(f);
-}
-
 enum {
     OPT_HOST = 256,
     OPT_PORT,
@@ -202,18 +162,37 @@ enum {
     OPT_PID,
     OPT_LABEL,
     OPT_JSON,
+    OPT_PIPELINE,
+    OPT_MESSAGES,
+    OPT_TO,
+    OPT_WHAT,
+    OPT_SIZES,
 };
 
 static const struct option options[] = {
-    {"host", 1, NULL, OPT_HOST},   {"port", 1, NULL, OPT_PORT},
-    {"tls", 0, NULL, OPT_TLS},     {"conns", 1, NULL, OPT_CONNS},
-    {"count", 1, NULL, OPT_COUNT}, {"seconds", 1, NULL, OPT_SECONDS},
-    {"users", 1, NULL, OPT_USERS}, {"user", 1, NULL, OPT_USER},
-    {"rcpts", 1, NULL, OPT_RCPTS}, {"multi", 1, NULL, OPT_MULTI},
-    {"box", 1, NULL, OPT_BOX},     {"no-select", 0, NULL, OPT_NO_SELECT},
-    {"eml", 1, NULL, OPT_EML},     {"seed", 1, NULL, OPT_SEED},
-    {"pid", 1, NULL, OPT_PID},     {"label", 1, NULL, OPT_LABEL},
-    {"json", 1, NULL, OPT_JSON},   {0},
+    {"host", 1, NULL, OPT_HOST},
+    {"port", 1, NULL, OPT_PORT},
+    {"tls", 0, NULL, OPT_TLS},
+    {"conns", 1, NULL, OPT_CONNS},
+    {"count", 1, NULL, OPT_COUNT},
+    {"seconds", 1, NULL, OPT_SECONDS},
+    {"users", 1, NULL, OPT_USERS},
+    {"user", 1, NULL, OPT_USER},
+    {"rcpts", 1, NULL, OPT_RCPTS},
+    {"multi", 1, NULL, OPT_MULTI},
+    {"box", 1, NULL, OPT_BOX},
+    {"no-select", 0, NULL, OPT_NO_SELECT},
+    {"eml", 1, NULL, OPT_EML},
+    {"seed", 1, NULL, OPT_SEED},
+    {"pid", 1, NULL, OPT_PID},
+    {"label", 1, NULL, OPT_LABEL},
+    {"json", 1, NULL, OPT_JSON},
+    {"pipeline", 1, NULL, OPT_PIPELINE},
+    {"messages", 1, NULL, OPT_MESSAGES},
+    {"to", 1, NULL, OPT_TO},
+    {"what", 1, NULL, OPT_WHAT},
+    {"sizes", 1, NULL, OPT_SIZES},
+    {0},
 };
 
 _Noreturn static void quit(const char *what)
@@ -241,6 +220,16 @@ static void pids_take(struct slice text)
             quit("too many process ids");
         load.pids[load.pid_count++] = pid;
     }
+}
+
+static void sizes_take(struct slice text)
+{
+    uint32_t median, mean;
+    if (slice_u32(slice_cut(&text, ':'), &median) < 0 || slice_u32(text, &mean) < 0 ||
+        median < 700 || mean < median || mean > 1 << 20)
+        quit("--sizes wants MEDIAN:MEAN, from 700 bytes");
+    load.median = median;
+    load.mean = mean;
 }
 
 static void option_take(int opt)
@@ -297,6 +286,21 @@ static void option_take(int opt)
     case OPT_JSON:
         load.json = optarg;
         break;
+    case OPT_PIPELINE:
+        load.pipeline = (unsigned)number(optarg, 1, 1000);
+        break;
+    case OPT_MESSAGES:
+        load.messages = (unsigned)number(optarg, 1, UINT32_MAX);
+        break;
+    case OPT_TO:
+        load.to = optarg;
+        break;
+    case OPT_WHAT:
+        load.what = optarg;
+        break;
+    case OPT_SIZES:
+        sizes_take(slice_str(optarg));
+        break;
     default:
         fputs(usage, stderr);
         exit(2);
@@ -330,6 +334,8 @@ static void arguments(int argc, char **argv)
         quit("no port: give --port, or run inside scripts/with-server");
     if (!load.pid_count)
         pids_take(slice_str(getenv("CARBONADO_PID")));
+    if (load.driver == &load_change && !change_find())
+        quit("--what store, copy, move, expunge or select; --to with copy and move only");
     if (!load.count && load.seconds <= 0)
         quit("give --count or --seconds");
 }
@@ -351,13 +357,13 @@ int main(int argc, char **argv)
     struct err e = {0};
     if (mix_init(load.seed, load.eml, &e) < 0)
         quit(e.text);
-    bool idle = load.driver == &load_idle;
-    struct proc_use before = {0}, after = {0};
+    bool waits = load.driver->waits;
+    struct proc_use before = {0};
     proc_read(load.pids, load.pid_count, true, &before);
     if (loop_open(load.conns) == 0)
         loop_run(0, all_ready);
     if (!load.failed && !load.errors) {
-        if (!idle) /* the processor time of the logins is not this load's */
+        if (!waits) /* the processor time of the logins is not this load's */
             proc_read(load.pids, load.pid_count, true, &before);
         load.began = load.ended = clock_mono_us();
         int64_t until = load.began + (int64_t)(load.seconds * 1e6);
@@ -366,20 +372,16 @@ int main(int argc, char **argv)
         for (unsigned i = 0; i < load.conns; i++)
             load.driver->go(&load.all[i]);
         loop_flush();
-        loop_run(idle ? until : 0, idle ? NULL : all_finished);
+        loop_run(waits ? until : 0, waits ? NULL : all_finished);
     }
-    if (!idle)
-        usleep(
-            300 *
-            1000); /* processes that end must have ended: only then their parent has their time */
-    proc_read(load.pids, load.pid_count, idle, &after);
-    if (!idle) {
-        after.pss = busy.pss;
-        after.rss = busy.rss;
-        after.processes = busy.processes;
-        after.threads = busy.threads;
+    load_settle();
+    if (!waits) {
+        settled.pss = busy.pss;
+        settled.rss = busy.rss;
+        settled.processes = busy.processes;
+        settled.threads = busy.threads;
     }
-    report(&before, &after);
+    report(&before, &settled);
     loop_close();
     free(load.times);
     return load.errors ? 1 : 0;

@@ -2,28 +2,11 @@
    then repeat one kind of work: APPEND (or MULTIAPPEND), FETCH of metadata or bodies of the whole
    mailbox, a mix of the small commands of a mail client, or nothing (IDLE). What comes back is
    counted and checked before an operation counts. */
-#include "load.h"
+#include "load_imap.h"
 
 #include <stdio.h>
 
-enum {
-    ST_GREETING,
-    ST_LOGIN,
-    ST_CREATE,
-    ST_SELECT,
-    ST_READY,
-    ST_WORK,
-    ST_LOGOUT,
-};
-
-static bool is_append(void)
-{
-    return load.driver == &load_append;
-}
-
-static void imap_command(struct conn *c, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-static void imap_command(struct conn *c, const char *fmt, ...)
+void imap_command(struct conn *c, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -32,43 +15,20 @@ static void imap_command(struct conn *c, const char *fmt, ...)
     va_end(ap);
 }
 
-static void imap_over(struct conn *c)
-{
-    imap_command(c, "LOGOUT\r\n");
-    c->state = ST_LOGOUT;
-}
-
-/* Connecting: the tagged OK of each state leads to the next. */
-static void imap_setup(struct conn *c)
+void imap_login(struct conn *c)
 {
     char user[200];
-    switch (c->state) {
-    case ST_GREETING:
-        imap_command(c, "LOGIN %s %s\r\n", load_user(c->id % load.users, user, sizeof(user)),
-                     load.password);
-        c->state = ST_LOGIN;
-        break;
-    case ST_LOGIN:
-        if (is_append() && !slice_eqi(slice_str(load.box), S("INBOX"))) {
-            imap_command(c, "CREATE %s\r\n", load.box);
-            c->state = ST_CREATE;
-            break;
-        }
-        /* fall through */
-    case ST_CREATE:
-        if (!is_append() && load.idle_select) {
-            imap_command(c, "SELECT %s\r\n", load.box);
-            c->state = ST_SELECT;
-            break;
-        }
-        /* fall through */
-    default:
-        c->state = ST_READY;
-        conn_ready(c);
-    }
+    imap_command(c, "LOGIN %s %s\r\n", load_user(c->id % load.users, user, sizeof(user)),
+                 load.password);
 }
 
-static bool is_reply(struct conn *c, struct slice line, bool *ret_ok)
+void imap_over(struct conn *c)
+{
+    imap_command(c, "LOGOUT\r\n");
+    c->state = IMAP_LOGOUT;
+}
+
+bool imap_is_reply(struct conn *c, struct slice line, bool *ret_ok)
 {
     char tag[16];
     int n = snprintf(tag, sizeof(tag), "t%u ", c->tag);
@@ -78,8 +38,14 @@ static bool is_reply(struct conn *c, struct slice line, bool *ret_ok)
     return true;
 }
 
-/* A literal announced at the end of a line: the loop then gives its bytes to data(). */
-static void imap_literal(struct conn *c, struct slice line)
+bool imap_count(struct slice line, struct slice name, uint32_t *ret)
+{
+    struct slice rest = slice_from(line, 2);
+    return slice_starts(line, S("* ")) && slice_endsi(line, name) &&
+           slice_u32(slice_cut(&rest, ' '), ret) == 0;
+}
+
+void imap_literal(struct conn *c, struct slice line)
 {
     if (!line.n || line.p[line.n - 1] != '}')
         return;
@@ -89,31 +55,51 @@ static void imap_literal(struct conn *c, struct slice line)
         c->literal = n;
 }
 
-/* The states before the work and after it. True when the line has been dealt with. */
-static bool imap_common(struct conn *c, struct slice line)
+bool imap_common(struct conn *c, struct slice line)
 {
     bool ok;
-    if (c->state == ST_WORK)
+    if (c->state == IMAP_WORK)
         return false;
-    if (c->state == ST_GREETING) {
+    if (c->state == IMAP_GREETING) {
         if (!slice_startsi(line, S("* OK")))
             return conn_fail(c, "unexpected greeting", line), true;
-        return imap_setup(c), true;
+        c->state = IMAP_PREPARE;
+        c->left = 0;
+        return imap_login(c), true;
     }
-    if (slice_starts(line, S("* ")) && slice_endsi(line, S(" EXISTS"))) {
-        struct slice rest = slice_from(line, 2);
-        slice_u32(slice_cut(&rest, ' '), &c->exists);
-    }
-    if (!is_reply(c, line, &ok))
+    imap_count(line, S(" EXISTS"), &c->exists);
+    if (!imap_is_reply(c, line, &ok))
         return true;
-    if (!ok && c->state != ST_CREATE)
+    if (!ok && !c->may_fail)
         return conn_fail(c, "refused", line), true;
-    if (c->state == ST_LOGOUT)
+    if (c->state == IMAP_LOGOUT)
         return conn_finish(c), true;
-    return imap_setup(c), true;
+    c->may_fail = false;
+    if (!load.driver->prepare(c, c->left++)) {
+        c->state = IMAP_READY;
+        conn_ready(c);
+    }
+    return true;
+}
+
+static bool select_prepare(struct conn *c, unsigned step)
+{
+    if (step || !load.idle_select)
+        return false;
+    imap_command(c, "SELECT %s\r\n", load.box);
+    return true;
 }
 
 /* APPEND */
+
+static bool append_prepare(struct conn *c, unsigned step)
+{
+    if (step || slice_eqi(slice_str(load.box), S("INBOX")))
+        return false;
+    c->may_fail = true;
+    imap_command(c, "CREATE %s\r\n", load.box);
+    return true;
+}
 
 static void append_next(struct conn *c)
 {
@@ -134,13 +120,13 @@ static void append_next(struct conn *c)
     if (!c->left)
         return imap_over(c);
     conn_sendf(c, "\r\n");
-    c->state = ST_WORK;
+    c->state = IMAP_WORK;
 }
 
 static void append_line(struct conn *c, struct slice line)
 {
     bool ok;
-    if (imap_common(c, line) || !is_reply(c, line, &ok))
+    if (imap_common(c, line) || !imap_is_reply(c, line, &ok))
         return;
     if (!ok)
         return conn_fail(c, "APPEND refused", line);
@@ -161,7 +147,7 @@ static void fetch_begin(struct conn *c, const char *items)
     load_begin(c);
     c->seen = c->bytes = c->bad = 0;
     imap_command(c, "FETCH 1:* %s\r\n", items);
-    c->state = ST_WORK;
+    c->state = IMAP_WORK;
 }
 
 static void meta_next(struct conn *c)
@@ -200,7 +186,7 @@ static void meta_line(struct conn *c, struct slice line)
     bool ok;
     if (imap_common(c, line))
         return;
-    if (!c->body.n && is_reply(c, line, &ok))
+    if (!c->body.n && imap_is_reply(c, line, &ok))
         return fetch_tagged(c, line, ok, meta_next);
     if (!c->body.n && slice_search(line, S(" FETCH (")) < 0)
         return;
@@ -238,7 +224,7 @@ static void bodies_line(struct conn *c, struct slice line)
     bool ok;
     if (imap_common(c, line))
         return;
-    if (is_reply(c, line, &ok))
+    if (imap_is_reply(c, line, &ok))
         return fetch_tagged(c, line, ok, bodies_next);
     imap_literal(c, line);
 }
@@ -270,7 +256,7 @@ static void mix_next(struct conn *c)
             c->left = 0; /* flags that do not change need no answer */
     else
         imap_command(c, "FETCH %u (UID BODY.PEEK[HEADER])\r\n", at), c->left = 1;
-    c->state = ST_WORK;
+    c->state = IMAP_WORK;
 }
 
 static void mix_line(struct conn *c, struct slice line)
@@ -279,7 +265,7 @@ static void mix_line(struct conn *c, struct slice line)
     if (imap_common(c, line))
         return;
     imap_literal(c, line);
-    if (!is_reply(c, line, &ok)) {
+    if (!imap_is_reply(c, line, &ok)) {
         c->seen += slice_starts(line, S("* ")) &&
                    (slice_search(line, S(" FETCH (")) >= 0 || slice_starts(line, S("* STATUS ")) ||
                     slice_endsi(line, S(" EXISTS")));
@@ -304,7 +290,7 @@ static void idle_go(struct conn *c)
 {
     if (load.idle_select)
         imap_command(c, "IDLE\r\n");
-    c->state = ST_WORK;
+    c->state = IMAP_WORK;
     load_begin(c);
     load_done(c, 0);
 }
@@ -317,14 +303,34 @@ static void idle_line(struct conn *c, struct slice line)
         conn_fail(c, "an idle connection was closed", line);
 }
 
-#define IMAP_PORTS .port_env = "CARBONADO_PORT_IMAP", .port_env_tls = "CARBONADO_PORT_IMAPS"
-const struct driver load_append = {
-    .name = "append", IMAP_PORTS, .line = append_line, .data = ignore, .go = append_next};
-const struct driver load_meta = {
-    .name = "meta", IMAP_PORTS, .line = meta_line, .data = collect, .go = meta_next};
-const struct driver load_bodies = {
-    .name = "bodies", IMAP_PORTS, .line = bodies_line, .data = bodies_data, .go = bodies_next};
-const struct driver load_mix = {
-    .name = "mix", IMAP_PORTS, .line = mix_line, .data = ignore, .go = mix_next};
-const struct driver load_idle = {
-    .name = "idle", IMAP_PORTS, .line = idle_line, .data = ignore, .go = idle_go};
+const struct driver load_append = {.name = "append",
+                                   IMAP_PORTS,
+                                   .line = append_line,
+                                   .data = ignore,
+                                   .go = append_next,
+                                   .prepare = append_prepare};
+const struct driver load_meta = {.name = "meta",
+                                 IMAP_PORTS,
+                                 .line = meta_line,
+                                 .data = collect,
+                                 .go = meta_next,
+                                 .prepare = select_prepare};
+const struct driver load_bodies = {.name = "bodies",
+                                   IMAP_PORTS,
+                                   .line = bodies_line,
+                                   .data = bodies_data,
+                                   .go = bodies_next,
+                                   .prepare = select_prepare};
+const struct driver load_mix = {.name = "mix",
+                                IMAP_PORTS,
+                                .line = mix_line,
+                                .data = ignore,
+                                .go = mix_next,
+                                .prepare = select_prepare};
+const struct driver load_idle = {.name = "idle",
+                                 IMAP_PORTS,
+                                 .line = idle_line,
+                                 .data = ignore,
+                                 .go = idle_go,
+                                 .prepare = select_prepare,
+                                 .waits = true};

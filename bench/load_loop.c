@@ -58,6 +58,11 @@ void conn_finish(struct conn *c)
     c->done = true;
 }
 
+void conn_again(struct conn *c)
+{
+    c->again = true;
+}
+
 void conn_fail(struct conn *c, const char *what, struct slice got)
 {
     load_error(what, got);
@@ -117,7 +122,7 @@ static void conn_flush(struct conn *c)
 static void conn_feed(struct conn *c)
 {
     size_t at = 0;
-    while (at < c->in.n && !c->done) {
+    while (at < c->in.n && !c->done && !c->again) {
         struct slice rest = {c->in.p + at, c->in.n - at};
         if (c->literal) {
             if (rest.n > c->literal)
@@ -179,7 +184,7 @@ static void conn_event(struct conn *c, unsigned events)
     }
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
         size_t room = 64 << 10;
-        for (unsigned rounds = 0; rounds < 16 && !c->done; rounds++) {
+        for (unsigned rounds = 0; rounds < 16 && !c->done && !c->again; rounds++) {
             char *p = buf_space(&c->in, room);
             BUG_IF(!p);
             ptrdiff_t n = conn_read(c, p, room);
@@ -193,7 +198,7 @@ static void conn_event(struct conn *c, unsigned events)
         if (!c->in.n && c->tls_phase == 2 && load.idle_select)
             buf_done(&c->in); /* a thousand idle connections need no buffers here either */
     }
-    if (!c->done)
+    if (!c->done && !c->again)
         conn_flush(c);
 }
 
@@ -220,6 +225,16 @@ static int conn_open(struct conn *c)
     c->want_write = load.tls;
     BUG_IF(epoll_ctl(poll_fd, EPOLL_CTL_ADD, c->fd, &ev) < 0);
     return 0;
+}
+
+static void conn_reopen(struct conn *c)
+{
+    c->again = c->want_write = false;
+    c->tls_phase = 0;
+    c->out_at = 0;
+    c->literal = 0;
+    if (conn_open(c) < 0)
+        conn_fail(c, "connect", SNONE);
 }
 
 int loop_open(unsigned count)
@@ -267,8 +282,10 @@ void loop_run(int64_t until_us, bool (*enough)(void))
             struct conn *c = events[i].data.ptr;
             if (c->open && !c->done)
                 conn_event(c, events[i].events);
-            if (c->open && c->done)
+            if (c->open && (c->done || c->again))
                 conn_close(c);
+            if (c->again && !c->done)
+                conn_reopen(c);
         }
     }
 }

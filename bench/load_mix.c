@@ -1,7 +1,7 @@
 /* load_mix.c - the messages of the load: a pool of realistic ones made from a seed (plain text,
-   HTML alternatives, attachments, 8-bit text in several scripts; sizes log-normal between 2 KB and
-   200 KB), or those of a folder. Every message sent gets a head of its own, so that no two are
-   equal and each can be checked when it is read: X-Load carries the hash of all that follows it. */
+   HTML alternatives, attachments, 8-bit text in several scripts; sizes log-normal), or those of a
+   folder. Every message sent gets a head of its own, so that no two are equal and each can be
+   checked when it is read: X-Load carries the hash of all that follows it. */
 #include "load.h"
 
 #include <dirent.h>
@@ -15,6 +15,8 @@
 #include "base/fd.h"
 
 #define POOL 384
+#define SIZE_LEAST 700
+#define SIZE_MOST (2 << 20)
 
 static struct pool_entry {
     struct buf rest, dotted;
@@ -52,12 +54,39 @@ static double mix_uniform(uint64_t *state)
     return ((double)(mix_random(state) >> 11) + 0.5) / 9007199254740992.0;
 }
 
-/* Median 9 KB, sigma 1.1: mean about 16 KB, one in twenty over 55 KB. */
-static size_t mix_size(uint64_t *state)
+/* The value that a share p of a standard normal variable lies below. */
+static double mix_quantile(double p)
 {
-    double normal = sqrt(-2 * log(mix_uniform(state))) * cos(2 * M_PI * mix_uniform(state));
-    double size = 9000 * exp(1.1 * normal);
-    return size < 2000 ? 2000 : size > 200000 ? 200000 : (size_t)size;
+    double low = -8, high = 8;
+    for (unsigned i = 0; i < 60; i++) {
+        double middle = (low + high) / 2;
+        if (0.5 * erfc(-middle / M_SQRT2) < p)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Log-normal sizes with the median and the mean that were asked for: each message of the pool has
+   the size of its quantile, and sigma is what makes their mean right, ends cut off. */
+static void mix_sizes(size_t *sizes)
+{
+    double low = 0, high = 3, z[POOL];
+    for (unsigned i = 0; i < POOL; i++)
+        z[i] = mix_quantile((i + 0.5) / POOL);
+    for (unsigned round = 0; round < 40; round++) {
+        double sigma = (low + high) / 2, all = 0;
+        for (unsigned i = 0; i < POOL; i++) {
+            double size = load.median * exp(sigma * z[i]);
+            sizes[i] = size < SIZE_LEAST ? SIZE_LEAST : size > SIZE_MOST ? SIZE_MOST : (size_t)size;
+            all += (double)sizes[i];
+        }
+        if (all / POOL < load.mean)
+            low = sigma;
+        else
+            high = sigma;
+    }
 }
 
 /* Words by Zipf: the product of two uniforms prefers the front of the list. */
@@ -107,8 +136,8 @@ static void mix_text(struct buf *b, uint64_t *state, size_t size, const char *op
 
 static void mix_attachment(struct buf *b, uint64_t *state, size_t size, const char *boundary)
 {
-    static const char *const types[] = {"application/pdf", "image/jpeg", "application/zip",
-                                        "application/octet-stream"};
+    static const char *const types[] = {"application/pdf", "image/jpeg", "text/rtf",
+                                        "application/zip"};
     unsigned name = (unsigned)(mix_random(state) % 100000);
     buf_addf(b,
              "--%s\r\nContent-Type: %s; name=\"document-%u\"\r\n"
@@ -117,8 +146,8 @@ static void mix_attachment(struct buf *b, uint64_t *state, size_t size, const ch
              boundary, types[name % 4], name, name);
     for (size_t lines = size / 78 + 1; lines; lines--) {
         uint64_t raw[8];
-        for (unsigned i = 0; i < 8; i++) /* a fifth repeats: documents do compress a little */
-            raw[i] = mix_random(state) % 5 ? mix_random(state) : 0x2020202020202020u;
+        for (unsigned i = 0; i < 8; i++) /* a fifth repeats: documents compress, pictures do not */
+            raw[i] = mix_random(state) % 5 || name & 1 ? mix_random(state) : 0x2020202020202020u;
         base64_encode(b, (struct slice){(const char *)raw, 57});
         buf_adds(b, "\r\n");
     }
@@ -132,10 +161,13 @@ static void mix_part(struct buf *b, const char *boundary, const char *type)
              boundary, type);
 }
 
-static void mix_make(struct buf *b, uint64_t *state)
+/* `all` is the size of the whole message, about. */
+static void mix_make(struct buf *b, uint64_t *state, size_t all)
 {
-    size_t size = mix_size(state);
+    size_t size = all > 1600 ? all - 1000 : 600; /* fields, and the head that each message gets */
     unsigned kind = (unsigned)(mix_random(state) % 10); /* 0-2 plain, 3-6 alternative, 7-9 mixed */
+    if (size > 60000)                                   /* what is large has attachments */
+        kind = 7 + kind % 3;
     buf_adds(b, "From: ");
     mix_header_word(b, state);
     buf_addf(b, " <sender%u@example.org>\r\nTo: Someone <user@example.test>",
@@ -243,8 +275,10 @@ int mix_init(uint64_t seed, const char *eml_folder, struct err *e)
         pool = calloc(POOL, sizeof(*pool));
         BUG_IF(!pool);
         uint64_t state = seed;
+        size_t sizes[POOL];
+        mix_sizes(sizes);
         for (unsigned i = 0; i < POOL; i++)
-            mix_make(&pool[i].rest, &state);
+            mix_make(&pool[i].rest, &state, sizes[i]);
     }
     for (unsigned i = 0; i < pool_n; i++) {
         mix_dot(buf_slice(&pool[i].rest), &pool[i].dotted);
@@ -253,19 +287,12 @@ int mix_init(uint64_t seed, const char *eml_folder, struct err *e)
     return 0;
 }
 
-size_t mix_mean(void)
-{
-    size_t all = 0;
-    for (unsigned i = 0; i < pool_n; i++)
-        all += pool[i].rest.n;
-    return all / pool_n;
-}
-
 void mix_message(uint64_t seq, struct load_message *m)
 {
     uint64_t state = mix_seed ^ (seq * 0x2545f4914f6cdd1du);
     uint64_t id = mix_random(&state);
-    const struct pool_entry *p = &pool[mix_random(&state) % pool_n];
+    /* of a folder one after the other: all of them, each as often as the others */
+    const struct pool_entry *p = &pool[(load.eml ? seq : mix_random(&state)) % pool_n];
     int n = snprintf(m->head, sizeof(m->head),
                      "Received: from mx%u.example.org (192.0.2.%u) by relay.example.net\r\n"
                      "\twith ESMTP id %08x; Mon, 1 Jun 2026 10:00:00 +0000\r\n"

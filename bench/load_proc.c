@@ -3,6 +3,7 @@
    processes share are counted once. Socket buffers belong to the kernel: the machine's TCP pages
    are given beside them. */
 #include "load.h"
+#include "syncs.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -117,5 +118,14 @@ void proc_read(const unsigned *pids, unsigned n, bool with_memory, struct proc_u
     BUF_SCOPE b = {0};
     if (file_read("/proc/net/sockstat", &b, NULL) == 0)
         use.tcp = proc_field(buf_slice(&b), S(" mem")) * (uint64_t)(sysconf(_SC_PAGESIZE) / 1024);
+    buf_reset(&b);
+    if (file_read("/proc/meminfo", &b, NULL) == 0)
+        use.kernel = proc_field(buf_slice(&b), S("\nSlab:")) +
+                     proc_field(buf_slice(&b), S("\nKernelStack:")) +
+                     proc_field(buf_slice(&b), S("\nPageTables:"));
+    buf_reset(&b);
+    const char *syncs = getenv("BENCH_SYNCS");
+    if (syncs && file_read(syncs, &b, NULL) == 0 && b.n >= sizeof(struct syncs))
+        use.syncs = ((const struct syncs *)(const void *)b.p)->calls;
     *ret = use;
 }

@@ -6,25 +6,14 @@
 # processor time of both counts. Debian's package and Postfix's own settings, but for the limits of
 # processes and the restrictions, which a load from one address would meet.
 set -euo pipefail
+. "$(dirname "$0")/peer.sh"
 
-users=1
-while [ $# -gt 0 ]; do
-    case $1 in
-    --users) users=$2; shift 2 ;;
-    --) shift; break ;;
-    *) sed -n '2s/^# //p' "$0" >&2; exit 2 ;;
-    esac
-done
-here=$(cd "$(dirname "$0")" && pwd)
+peer_arguments "" "$@"
 if [ "${CARBONADO_PEER:-}" != dovecot ]; then
-    exec "$here/dovecot.sh" --users "$users" -- "$0" --users "$users" -- "$@"
+    exec "$here/dovecot.sh" --users "$users" -- "$0" --users "$users" -- "${command[@]}"
 fi
 "$here/install" postfix
-[ "$(id -u)" = 0 ] || { echo "bench/postfix.sh: needs root" >&2; exit 77; }
-
-state=$(mktemp -d "${TMPDIR:-/tmp}/postfix.XXXXXX")
-chmod 755 "$state"
-read -r smtp < <("$here/free-ports" 1)
+peer_state postfix smtp
 mkdir -p "$state/etc" "$state/queue" "$state/data"
 chown postfix "$state/data"
 cat > "$state/etc/main.cf" <<EOF
@@ -53,13 +42,10 @@ sed -E "s/^smtp +inet .*/127.0.0.1:$smtp inet n - n - - smtpd/; s/^([a-z-]+ +(un
 
 postfix -c "$state/etc" start >"$state/log" 2>&1 || { cat "$state/log" >&2; exit 1; }
 pid=$(tr -d ' ' < "$state/queue/pid/master.pid")
-stop() {
+peer_stop() {
     postfix -c "$state/etc" abort >/dev/null 2>&1 || true
     rm -rf "$state"
 }
-trap stop EXIT
-
-export CARBONADO_PORT_SMTP=$smtp CARBONADO_PID="$CARBONADO_PID $pid" CARBONADO_PEER=postfix
-status=0
-"$@" || status=$?
-exit $status
+trap peer_stop EXIT
+pid="$CARBONADO_PID $pid"
+peer_run

@@ -17,6 +17,10 @@ SETTING(
     "Compression level of stored messages. Higher is smaller and slower to store. Below 0 text is "
     "a third larger, and read with half the processor time. 0 is 3.");
 
+SETTING(store, compress, BOOL, 1, 0, 1,
+        "Whether messages are compressed before they are stored. Those that are there can be read "
+        "either way.");
+
 enum {
     KEPT = 16,
     SAMPLE = 4096,      /* so much of a large frame is tried first */
@@ -98,6 +102,8 @@ int frames_begin(struct frames *f, uint64_t max, struct err *e)
 /* Bytes that it takes packed, at `room`; 0: it is stored plain. */
 static size_t pack(ZSTD_CCtx *c, struct slice content, char *room)
 {
+    if (!setting_get(&set_store_compress))
+        return 0;
     int level = (int)setting_get(&set_store_zstd_level);
     size_t most = content.n - content.n * 3 / 10;
     if (content.n >= SAMPLE_OF) {
