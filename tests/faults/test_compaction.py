@@ -29,7 +29,7 @@ class Halved:
         with Imap(server, USER) as imap:
             for _ in range(10 + rest):
                 append(imap, self.book, USER, box="Kept")
-            server.faults.fail(faults.SYNC, match=".pack")
+            server.faults.fail(faults.SYNC, match="-wal")
             append(imap, self.book, USER, box="Kept")
             server.faults.clear()
             append(imap, self.book, USER, box="Kept")
