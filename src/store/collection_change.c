@@ -16,9 +16,8 @@ DB_STMT(collection_new,
         "INSERT INTO collection (account, id, parent, name, kind, role, selectable, uidvalidity, "
         "uidnext, modseq, messages, unseen, deleted, bytes, deleted_bytes, created_at) "
         "VALUES ($1, $2, $3, $4, $5, $6, 1, $7, 1, $8, 0, 0, 0, 0, 0, $9)");
-DB_STMT(collection_revive,
-        "UPDATE collection SET selectable = 1, uidvalidity = $3, uidnext = 1, modseq = $4, "
-        "role = $5, kind = $6 WHERE account = $1 AND id = $2");
+DB_STMT(collection_children, "SELECT id FROM collection WHERE account = $1 AND parent = $2");
+DB_STMT(collection_adopt, "UPDATE collection SET parent = $3 WHERE account = $1 AND parent = $2");
 DB_STMT(collection_hide, "UPDATE collection SET selectable = 0, role = 0, modseq = $3 "
                          "WHERE account = $1 AND id = $2");
 DB_STMT(collection_remove, "DELETE FROM collection WHERE account = $1 AND id = $2");
@@ -105,18 +104,50 @@ static int make_parents(struct txn *t, struct slice path, enum collection_kind k
     return 0;
 }
 
+static int remove_row(struct txn *t, const struct collection *c, struct err *e)
+{
+    if (db_run(t->db, &stmt_collection_remove, e, "ii", (int64_t)t->account, (int64_t)c->id) ||
+        seen_forget(t, c->id, e))
+        return -1;
+    return log_tree(t, CHANGE_DELETED, c->id, c, e);
+}
+
+/* What is inside of `from` moves to `to`, and the log has each of them. */
+static int adopt(struct txn *t, uint64_t from, uint64_t to, struct err *e)
+{
+    UIDSET_SCOPE ids = {0};
+    struct db_query *q = db_query(t->db, &stmt_collection_children);
+    int rc;
+    db_bind_i64(q, 1, (int64_t)t->account);
+    db_bind_i64(q, 2, (int64_t)from);
+    while ((rc = db_next(q, e)) > 0)
+        uidset_add(&ids, (uint32_t)db_i64(q, 0), (uint32_t)db_i64(q, 0));
+    db_end(q);
+    for (uint64_t i = 0, n = uidset_count(&ids); rc == 0 && i < n; i++) {
+        ARENA_SCOPE a = {.limit = 1 << 16};
+        struct collection c;
+        if (collection_row_get(t, uidset_nth(&ids, i), &a, &c, e) <= 0 ||
+            log_tree(t, CHANGE_RENAMED, c.id, &c, e))
+            rc = -1;
+    }
+    return rc < 0 ? -1
+                  : db_run(t->db, &stmt_collection_adopt, e, "iii", (int64_t)t->account,
+                           (int64_t)from, (int64_t)to);
+}
+
+/* A name that stands there for what is inside becomes a mailbox again: another one, with an id of
+   its own, so that nobody takes it for the one that was deleted (RFC 8474 4). */
 static int revive(struct txn *t, uint64_t id, enum collection_kind kind, enum collection_role role,
-                  struct arena *a, struct err *e)
+                  uint64_t *ret_id, struct arena *a, struct err *e)
 {
     struct collection c;
     if (collection_row_get(t, id, a, &c, e) < 0)
         return -1;
     if (c.selectable)
         return err_set(e, ERR_EXISTS, "the mailbox exists");
-    if (db_run(t->db, &stmt_collection_revive, e, "iiiiii", (int64_t)t->account, (int64_t)id,
-               (int64_t)next_uidvalidity(t), (int64_t)t->row.modseq, (int64_t)role, (int64_t)kind))
+    if (remove_row(t, &c, e) || make_one(t, c.parent, c.name, kind, role, ret_id, e))
         return -1;
-    return log_tree(t, CHANGE_CREATED, id, &c, e);
+    return adopt(t, id, *ret_id, e);
 }
 
 int collection_create(struct txn *t, struct slice path, enum collection_kind kind,
@@ -131,19 +162,11 @@ int collection_create(struct txn *t, struct slice path, enum collection_kind kin
     int rc = collection_child(t, parent, path_last(p), &id, e);
     if (rc < 0)
         return -1;
-    rc = rc ? revive(t, id, kind, role, &a, e)
+    rc = rc ? revive(t, id, kind, role, &id, &a, e)
             : make_one(t, parent, path_last(p), kind, role, &id, e);
     if (rc == 0 && ret_id)
         *ret_id = id;
     return rc;
-}
-
-static int remove_row(struct txn *t, const struct collection *c, struct err *e)
-{
-    if (db_run(t->db, &stmt_collection_remove, e, "ii", (int64_t)t->account, (int64_t)c->id) ||
-        seen_forget(t, c->id, e))
-        return -1;
-    return log_tree(t, CHANGE_DELETED, c->id, c, e);
 }
 
 /* Names that only stood there for a child that is gone. */

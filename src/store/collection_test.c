@@ -175,7 +175,9 @@ static void a_tree_grows_and_falls(void **state)
     assert_int_equal(get("a/b").messages, 0);
     assert_int_equal(erase("a/b"), ERR_CONFLICT);
     assert_int_equal(create("a/b"), ERR_OK);
-    assert_true(get("a/b").id == id && get("a/b").uidvalidity > before);
+    assert_true(get("a/b").id > id && get("a/b").uidvalidity > before); /* another mailbox */
+    assert_true(get("a/b/c").parent == get("a/b").id);
+    assert_tree("INBOX Archive Drafts Junk Sent Trash a a/b a/b/c a-b");
     assert_int_equal(get("a/b").uidnext, 1);
     assert_int_equal(erase("a/b"), ERR_OK);
     assert_int_equal(erase("a/b/c"), ERR_OK); /* takes the empty name with it */
