@@ -14,7 +14,6 @@ struct authenticate {
     struct sasl *sasl;
     struct slice in; /* p == NULL: none */
     bool has_initial, finished;
-    bool early; /* `in` answers a challenge that is still to be made */
     struct identity id;
     struct buf challenge;
 };
@@ -81,11 +80,6 @@ static enum cmd_next step(struct request *r, struct txn *t)
     struct authenticate *a = r->args;
     if (a->finished)
         return login_accept(r, &a->id);
-    if (a->early) {
-        a->early = false;
-        if (sasl_step(a->sasl, SNONE, &a->challenge, &a->id, &r->job.err) != SASL_MORE)
-            return request_fail(r, ERR_AUTH, "Authentication failed");
-    }
     buf_reset(&a->challenge);
     switch (sasl_step(a->sasl, a->in, &a->challenge, &a->id, &r->job.err)) {
     case SASL_MORE:
@@ -115,8 +109,9 @@ enum cmd_next cmd_authenticate(struct request *r, struct txn *t)
             r->code = "PRIVACYREQUIRED";
         return CMD_FAIL;
     }
-    /* RFC 4959 3 forbids an initial response here, and clients send one with LOGIN all the same. */
-    a->early = a->has_initial && !sasl_client_first(a->sasl);
+    /* RFC 9051 6.2.2, RFC 4959 3 */
+    if (a->has_initial && !sasl_client_first(a->sasl))
+        return request_bad(r, "This mechanism has no initial response");
     if (!a->has_initial && sasl_client_first(a->sasl))
         return ask(r, t);
     return to(r, step, PLACE_CPU);

@@ -1,5 +1,5 @@
 /* cmd_close.c - CLOSE (RFC 9051 6.4.1) and UNSELECT (6.4.2, RFC 3691). CLOSE expunges without a
-   word; with QRESYNC the reply names the HIGHESTMODSEQ (RFC 7162 3.2.8). */
+   word, and the reply must not name the HIGHESTMODSEQ (RFC 7162 3.2.8). */
 #include "imap/cmds.h"
 #include "imap/slices.h"
 #include "store/entry.h"
@@ -14,9 +14,6 @@ enum cmd_next cmd_close(struct request *r, struct txn *t)
     if (more < 0)
         return r->job.err.code == ERR_NOTFOUND ? (r->job.err = (struct err){0}, CMD_DONE)
                                                : CMD_FAIL;
-    if (!uidset_empty(&gone) && (r->s->enabled & ENABLED_QRESYNC))
-        r->code =
-            arena_printf(&r->arena, "HIGHESTMODSEQ %llu", (unsigned long long)txn_modseq(t)).p;
     return more ? CMD_AGAIN : CMD_DONE;
 }
 

@@ -96,9 +96,9 @@ enum cmd_next cmd_move(struct request *r, struct txn *t)
     }
     if (!uidset_empty(&did)) {
         buf_addf(&r->out, "* OK [%s] Moved\r\n", copyuid(r, &to, &did, first));
-        if (r->s->enabled & ENABLED_CONDSTORE)
-            r->code =
-                arena_printf(&r->arena, "HIGHESTMODSEQ %llu", (unsigned long long)txn_modseq(t)).p;
+        /* RFC 6851 4.4: in every session, whether it knows CONDSTORE or not. */
+        r->code =
+            arena_printf(&r->arena, "HIGHESTMODSEQ %llu", (unsigned long long)txn_modseq(t)).p;
     }
     return more ? CMD_AGAIN : CMD_DONE;
 }

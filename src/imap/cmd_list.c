@@ -80,6 +80,16 @@ static bool wants_child_subscribed(const struct lister *l)
            ((l->args.select & IMAP_LIST_SUBSCRIBED) && (l->args.select & IMAP_LIST_RECURSIVEMATCH));
 }
 
+/* The reference in front of the pattern, with one separator between them (RFC 2683 3.4.9). */
+static struct slice canonical(struct request *r, struct slice reference, struct slice pattern)
+{
+    if (reference.n == 0)
+        return pattern;
+    bool ends = slice_ends(reference, S("/")), begins = slice_starts(pattern, S("/"));
+    return arena_printf(&r->arena, "%.*s%s%.*s", SARG(reference), ends || begins ? "" : "/",
+                        SARG(slice_from(pattern, ends && begins)));
+}
+
 static int begin(struct request *r, struct txn *t, struct lister *l)
 {
     const struct imap_list_args *a = &l->args;
@@ -87,12 +97,9 @@ static int begin(struct request *r, struct txn *t, struct lister *l)
     l->patterns = request_new_of(r, struct slice, a->n_patterns);
     if (!l->patterns)
         return -1;
-    for (size_t i = 0; i < a->n_patterns; i++) {
-        l->patterns[i] = a->patterns[i];
-        if (a->reference.n)
-            l->patterns[i] =
-                arena_printf(&r->arena, "%.*s%.*s", SARG(a->reference), SARG(a->patterns[i]));
-    }
+    for (size_t i = 0; i < a->n_patterns; i++)
+        if (a->patterns[i].n) /* else it is passed over: RFC 9051 6.3.9 */
+            l->patterns[i] = canonical(r, a->reference, a->patterns[i]);
     for (int role = 0; wants_children_special(l) && role < ROLES_MAX; role++) {
         struct collection c;
         if (role_special_use((enum collection_role)role) &&
@@ -158,8 +165,8 @@ static void attributes(const struct lister *l, const struct name *n, struct buf 
         attribute(out, &space, "\\NonExistent");
     else if (!n->c->selectable)
         attribute(out, &space, "\\Noselect");
-    if (n->c)
-        attribute(out, &space, n->c->has_children ? "\\HasChildren" : "\\HasNoChildren");
+    if (n->c || (a->returns & IMAP_LIST_RETURN_CHILDREN)) /* parents exist where children do */
+        attribute(out, &space, n->c && n->c->has_children ? "\\HasChildren" : "\\HasNoChildren");
     if (n->subscribed &&
         ((a->select & IMAP_LIST_SUBSCRIBED) || (a->returns & IMAP_LIST_RETURN_SUBSCRIBED)))
         attribute(out, &space, "\\Subscribed");
@@ -183,10 +190,10 @@ static void childinfo(const struct lister *l, const struct name *n, struct buf *
     buf_adds(out, "))");
 }
 
-static bool selected_by(const struct lister *l, const struct name *n)
+/* Does it match the selection options, or (recursive) does something below it? */
+static bool selected_by(const struct lister *l, const struct name *n, bool recursive)
 {
     unsigned select = l->args.select;
-    bool recursive = select & IMAP_LIST_RECURSIVEMATCH;
     if (!(select & (IMAP_LIST_SUBSCRIBED | IMAP_LIST_SPECIAL_USE)))
         return n->c;
     bool subscribed = n->subscribed || (recursive && n->child_subscribed);
@@ -204,7 +211,9 @@ static void write_list(struct request *r, const struct lister *l, const struct n
     imap_write_mailbox(n->path, session_utf8(r->s), &r->out);
     childinfo(l, n, &r->out);
     buf_adds(&r->out, "\r\n");
-    if ((l->args.returns & IMAP_LIST_RETURN_STATUS) && n->c && n->c->selectable)
+    /* Not of one that is only there for its children: RFC 5819 2, RFC 9051 6.3.9.8. */
+    if ((l->args.returns & IMAP_LIST_RETURN_STATUS) && n->c && n->c->selectable &&
+        selected_by(l, n, false))
         status_write(r, n->c, l->args.status, &r->out);
 }
 
@@ -238,7 +247,7 @@ static int one(struct request *r, struct txn *t, const struct lister *l, struct 
     if (l->lsub) {
         if (in_lsub(l, n))
             write_lsub(r, n);
-    } else if (selected_by(l, n)) {
+    } else if (selected_by(l, n, l->args.select & IMAP_LIST_RECURSIVEMATCH)) {
         write_list(r, l, n);
     }
     return 0;

@@ -24,6 +24,7 @@ int cmd_search_parse(struct request *r, struct imap_parser *p)
         return -1;
     if (s->args.charset.p && (r->s->enabled & ENABLED_UTF8))
         return imap_fail(p, "with UTF8=ACCEPT a search has no CHARSET");
+    r->by_number = s->args.uses_numbers;
     r->args = r->state = s;
     r->state_done = search_free;
     return 0;

@@ -183,7 +183,7 @@ static enum cmd_next write_changed(struct request *r, struct txn *t, struct sele
     while ((got = entry_walk_next(w, &en, &r->job.err)) > 0) {
         last = en.uid;
         uint32_t seq = view_seq(g->sel->view, en.uid);
-        if (seq)
+        if (seq && en.modseq > g->args.modseq)
             updates_write_flags(r, seq, &en, true, &r->out);
         if (request_step_full(r))
             break;

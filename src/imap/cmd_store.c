@@ -95,7 +95,9 @@ static int store_slice(struct request *r, struct txn *t, struct store *s)
         r->log_at = txn_modseq(t);
     uidset_add_set(&s->modified, &modified);
     if (s->args.silent) {
-        uidset_add_set(&s->silent, &changed);
+        /* RFC 7162 3.1.3: of a conditional one each message gets its MODSEQ, changed or not. */
+        uidset_add_set(&s->silent, s->args.has_since ? &s->slices.now : &changed);
+        uidset_subtract(&s->silent, &modified);
         uidset_subtract(&s->silent, &s->others);
         r->silent = &s->silent;
     } else {

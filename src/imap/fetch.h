@@ -37,6 +37,7 @@ struct fetch_message {
     struct transfer decoder;
     uint64_t raw_at, raw_end, raw; /* the encoded part, and how far it is decoded */
     uint64_t decoded;
+    bool nul; /* in what is asked for of it */
 };
 
 struct fetch {

@@ -2,7 +2,8 @@
    RFC 9051 6.4.5.1 and 7.5.2, RFC 3516. The index of its parts, stored with the message, says
    where a section is; only that is read, and it goes out in pieces. Where the index cannot tell
    the message is read and parsed whole. A section that holds NUL cannot be a literal: the item is
-   NIL and the command ends with NO [UNKNOWN-CTE]; BINARY gives it as a literal8. */
+   NIL and the command ends with NO [UNKNOWN-CTE]; BINARY gives it as a literal8,
+   which it uses only then. */
 #include "imap/fetch.h"
 #include "imap/settings.h"
 
@@ -164,7 +165,7 @@ static void begin_literal(struct request *r, struct fetch_message *m, const char
     m->left = n;
 }
 
-/* BODY[] of [at, at + n): a NUL in it has to be known before the literal begins. */
+/* [at, at + n) as it is: a NUL in it has to be known before the literal begins. */
 static void begin_text(struct request *r, struct fetch_message *m, uint64_t at, uint64_t n)
 {
     if (m->no_nul) {
@@ -177,7 +178,7 @@ static void begin_text(struct request *r, struct fetch_message *m, uint64_t at, 
 }
 
 /* 1 when the step is over. */
-static int scan_step(struct request *r, struct fetch *f)
+static int scan_step(struct request *r, struct fetch *f, const struct imap_fetch_body *b)
 {
     struct fetch_message *m = &f->msg;
     BUF_SCOPE piece = {0};
@@ -187,6 +188,10 @@ static int scan_step(struct request *r, struct fetch *f)
         buf_reset(&piece);
         if (append(m, m->scan, end - m->scan < PIECE ? end - m->scan : PIECE, &piece, &r->job.err))
             return -1;
+        if (memchr(piece.p, '\0', piece.n) && b->kind == IMAP_BINARY) {
+            begin_literal(r, m, "~", FETCH_BYTES, m->at, m->left);
+            return 0;
+        }
         if (memchr(piece.p, '\0', piece.n)) {
             f->nul_refused = true;
             nil(r);
@@ -240,6 +245,21 @@ static int decode_piece(struct fetch_message *m, bool *ret_last, struct err *e)
     return m->made.failed ? err_set(e, ERR_LIMIT, "the part is too large") : 0;
 }
 
+/* Is there a NUL in what is asked for of the decoded piece at hand? */
+static bool piece_has_nul(const struct fetch_message *m, const struct imap_fetch_body *b)
+{
+    uint64_t from = 0, n = m->made.n;
+    if (b->partial) {
+        from = b->from > m->decoded ? b->from - m->decoded : 0;
+        from = from < n ? from : n;
+        uint64_t end = b->from + b->count; /* both are under 2^63 */
+        end = end > m->decoded ? end - m->decoded : 0;
+        n = end < n ? end : n;
+        n = n > from ? n - from : 0;
+    }
+    return n && memchr(m->made.p + from, '\0', n);
+}
+
 /* How much it is without its encoding has to be known before the literal begins; of a partial one,
    that it is as much as was asked for. 1: the step is over. */
 static int count_step(struct request *r, struct fetch *f, const struct imap_fetch_body *b)
@@ -251,6 +271,7 @@ static int count_step(struct request *r, struct fetch *f, const struct imap_fetc
             return 1;
         if (decode_piece(m, &last, &r->job.err))
             return -1;
+        m->nul = m->nul || piece_has_nul(m, b);
         m->decoded += m->made.n;
         enough = b->kind == IMAP_BINARY && b->partial && m->decoded >= b->from &&
                  m->decoded - b->from >= b->count;
@@ -262,11 +283,12 @@ static int count_step(struct request *r, struct fetch *f, const struct imap_fetc
     }
     uint64_t at = 0, n = m->decoded;
     cut(b, &at, &n);
+    const char *mark = m->nul ? "~" : "";  /* RFC 3516 4.3 */
     if (m->raw_end - m->raw_at <= PIECE) { /* it was one piece, and is here */
-        begin_literal(r, m, "~", FETCH_MADE, at, n);
+        begin_literal(r, m, mark, FETCH_MADE, at, n);
         return 0;
     }
-    begin_literal(r, m, "~", FETCH_DECODED, at, n);
+    begin_literal(r, m, mark, FETCH_DECODED, at, n);
     decoder_start(m);
     return 0;
 }
@@ -353,12 +375,13 @@ static int binary(struct request *r, struct fetch *f, const struct imap_fetch_bo
         m->raw_at = p.body;
         m->raw_end = p.end;
         m->decoded = 0;
+        m->nul = false;
         decoder_start(m);
     } else if (sized) {
         buf_addf(&r->out, " %llu", (unsigned long long)n);
     } else {
         cut(b, &at, &n);
-        begin_literal(r, m, "~", FETCH_BYTES, at, n);
+        begin_text(r, m, at, n);
     }
     return 0;
 }
@@ -383,7 +406,7 @@ static int go_on(struct request *r, struct fetch *f, const struct imap_fetch_bod
     case FETCH_NOTHING:
         return 0;
     case FETCH_NUL_SCAN:
-        return scan_step(r, f);
+        return scan_step(r, f, b);
     case FETCH_COUNT:
         return count_step(r, f, b);
     case FETCH_DECODED:

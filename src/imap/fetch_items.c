@@ -67,8 +67,11 @@ int fetch_items(struct request *r, struct txn *t, struct fetch *f, const struct 
                 uint32_t seq)
 {
     unsigned items = f->args.items;
-    if (uidset_has(&f->known, en->uid)) /* \Seen was set by this very command */
+    if (uidset_has(&f->known, en->uid)) { /* \Seen was set by this very command */
         items |= IMAP_FETCH_FLAGS;
+        if (r->s->enabled & ENABLED_CONDSTORE) /* RFC 7162 3.2.4 */
+            items |= IMAP_FETCH_UID;
+    }
     /* RFC 7162 3.2.4: with QRESYNC every FETCH response has a UID. */
     if (r->s->enabled & ENABLED_QRESYNC)
         items |= IMAP_FETCH_UID;

@@ -1,7 +1,11 @@
 /* flags.c - flags and keywords. RFC 9051 2.3.2 and 7.3.5. */
 #include "imap/flags.h"
 
+#include "base/setting.h"
+
 enum { KEYWORD_IDS_MAX = 1 << 20 };
+
+SETTING_DECLARE(store, keywords_max);
 
 _Static_assert((int)IMAP_FLAG_SEEN == (int)FLAG_SEEN &&
                    (int)IMAP_FLAG_ANSWERED == (int)FLAG_ANSWERED &&
@@ -73,7 +77,9 @@ void flags_announce(const struct request *r, const struct selected *sel, struct 
     buf_adds(out, ")\r\n* OK [PERMANENTFLAGS (");
     if (!sel->read_only) {
         all_flags(r, out);
-        buf_adds(out, " \\*");
+        /* RFC 9051 7.1: not when there is no room for another keyword. */
+        if ((int64_t)r->keywords->n < setting_get(&set_store_keywords_max))
+            buf_adds(out, " \\*");
     }
     buf_adds(out, sel->read_only ? ")] Read-only mailbox\r\n" : ")] Kept for ever\r\n");
 }

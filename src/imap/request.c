@@ -432,8 +432,10 @@ static int parse(struct request *r)
         return -1;
     if (r->s->scan.bare_lf)
         return err_set(p.e, ERR_SYNTAX, "A line must end with CR LF");
-    if (r->cmd->parse && r->cmd->parse(r, &p))
+    if (r->cmd->parse && r->cmd->parse(r, &p)) {
+        r->bad = p.e->code != ERR_UNSUPPORTED; /* a mailbox name that cannot be */
         return -1;
+    }
     if (imap_end(&p))
         return -1;
     r->bad = false;

@@ -69,6 +69,9 @@ struct request {
     bool straight;               /* it is alone: from CPU to WRITE without coming back */
     bool waited;                 /* the last job did nothing: one before has slices to do */
     bool is_silent;              /* STORE with .SILENT */
+    bool silent_told;            /* what `silent` names had its MODSEQ in the answers */
+    bool turns_condstore_on;     /* see condstore.h */
+    bool by_number;              /* UID SEARCH that names messages by number */
     const struct imap_set *set;  /* the messages that it names; NULL: none */
     unsigned slice;              /* how many are committed */
     uint64_t log_from, log_at;   /* flags: up to where the log was read; with our change */

@@ -1,7 +1,7 @@
 /* search_eval.c - does this message match? RFC 9051 6.4.4. The tree is asked first with what the
    database gave; only if that leaves it open the bytes are read and it is asked again. FROM, TO,
    CC, BCC and SUBJECT are of the envelope, as the RFC says; BODY is the decoded text of all text
-   parts and the headers of messages inside; TEXT is that and the header. */
+   and message parts and the headers of messages inside; TEXT is that and all other headers. */
 #include "format/charset.h"
 #include "format/date.h"
 #include "format/fields.h"
@@ -178,7 +178,8 @@ static bool in_fields(struct search_message *m, struct slice header, struct slic
 static bool in_part(struct search_message *m, const struct part *p, const struct needle *n)
 {
     struct slice raw = part_body(m->parsed, p);
-    if (p->kind != PART_LEAF || (p->has_type && !part_is(p, "text", NULL)))
+    if (p->kind != PART_LEAF ||
+        (p->has_type && !part_is(p, "text", NULL) && !part_is(p, "message", NULL)))
         return false;
     BUF_SCOPE decoded = {.max = (size_t)128 << 20};
     bool plain = p->encoding <= ENCODING_BINARY || p->encoding == ENCODING_UNKNOWN;
@@ -191,14 +192,14 @@ static bool in_part(struct search_message *m, const struct part *p, const struct
     return needle_in(n, buf_slice(&m->text));
 }
 
-/* 1, 0, -1 */
-static int in_body(struct search_message *m, const struct needle *n, struct err *e)
+/* `headers`: those of parts count too. 1, 0, -1 */
+static int in_body(struct search_message *m, const struct needle *n, bool headers, struct err *e)
 {
     if (!m->parsed && (raw_to(m, UINT64_MAX, e) ||
                        message_parse(buf_slice(&m->raw), NULL, &m->arena, &m->parsed, e)))
         return -1;
     for (const struct part *p = m->parsed->root; p; p = p->following) {
-        if (p != m->parsed->root && part_is_root(p) &&
+        if (p != m->parsed->root && (headers || part_is_root(p)) &&
             in_fields(m, part_header(m->parsed, p), SNONE, n))
             return 1;
         if (in_part(m, p, n))
@@ -218,7 +219,7 @@ static int ask_bytes(struct search_message *m, const struct imap_search_key *k, 
         if (k->op == SEARCH_HEADER)
             return 0;
     }
-    return in_body(m, k->prepared, e);
+    return in_body(m, k->prepared, k->op == SEARCH_TEXT, e);
 }
 
 /* --- the tree -------------------------------------------------------------------------------- */

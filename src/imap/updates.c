@@ -34,9 +34,10 @@ void updates_free(struct updates *u)
     free(u);
 }
 
+/* RFC 9051 7.5.1; RFC 7162 3.2.10.2 for UID SEARCH with message numbers. */
 static bool may_expunge(const struct request *r)
 {
-    return r->uid || (r->cmd->flags & CMD_EXPUNGE);
+    return (r->uid && !r->by_number) || (r->cmd->flags & CMD_EXPUNGE);
 }
 
 /* What others changed behind the commands of our group is told, .SILENT or not. RFC 9051 6.4.6 */
@@ -82,7 +83,7 @@ static int plan_silence(struct request *r, struct txn *t, struct updates *u, str
             uidset_add_set(&later, q->others);
     uidset_copy(&u->quiet, r->silent);
     uidset_subtract(&u->quiet, &later);
-    if (r->s->enabled & ENABLED_CONDSTORE)
+    if ((r->s->enabled & ENABLED_CONDSTORE) && !r->silent_told)
         uidset_add_set(&u->report, &u->quiet);
     else
         uidset_subtract(&u->report, &u->quiet);

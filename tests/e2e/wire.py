@@ -89,6 +89,10 @@ class Literal(bytes):
     """A string that came as a literal."""
 
 
+class Literal8(Literal):
+    """One that may hold NUL."""
+
+
 TOKEN = re.compile(rb'[^\s()"{}\[\]]+')
 
 
@@ -130,7 +134,8 @@ class Imap(Wire):
             m = re.search(rb"~?\{(\d+)\}$", line)
             if not m:
                 break
-            literals.append(Literal(self.exactly(int(m.group(1)))))
+            kind = Literal8 if m.group(0).startswith(b"~") else Literal
+            literals.append(kind(self.exactly(int(m.group(1)))))
             text = text[:len(text) - len(m.group(0))] + b"\0"
         tag, _, text = text.partition(b" ")
         return tag, Response(text, literals)

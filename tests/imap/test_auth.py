@@ -75,6 +75,8 @@ def test_login_mechanism(server, user):
         assert imap.line().startswith(b"+ ")
         imap.send(b64(b"pass").encode() + b"\r\n")
         assert imap.line().startswith(b"a OK")
+    with Imap(server) as imap:  # RFC 4959 3: the server speaks first
+        assert imap.run("AUTHENTICATE", "LOGIN", b64(user.encode()))[1].startswith(b"BAD ")
 
 
 def scram(imap, user, password, initial):

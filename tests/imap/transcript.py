@@ -9,7 +9,7 @@
     S*: a OK {{.*}}             responses are passed over until this one comes
     S!: EXPUNGE                 no response up to the next S* line of this connection may match
 
-A literal in a response is written <5>hello, its CR and LF as \\r and \\n. Connection N logs in as the
+A literal in a response is written <5>hello, a literal8 ~<5>hello, CR and LF as \\r and \\n. Connection N logs in as the
 test's user first, unless the file begins with `login: no`."""
 import re
 
@@ -26,6 +26,11 @@ MESSAGES = {
            b"Content-Transfer-Encoding: base64\r\n\r\nAAECAwQ=\r\n--b--\r\n",
     "tiny": b"Subject: t\r\n\r\nx\r\n",
     "nul": b"Subject: nul\r\n\r\na\0b\r\n",
+    "report": b"From: x@example.test\r\nMIME-Version: 1.0\r\n"
+              b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n"
+              b"Content-Type: text/plain; name=inside-name\r\n\r\nsorry\r\n--b\r\n"
+              b"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; a.test\r\n\r\n"
+              b"Diagnostic-Code: x-y; mailbox-was-full\r\n--b--\r\n",
     "bad": b"Subject: cte\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n"
            b"Content-Transfer-Encoding: x-unknown\r\n\r\nzzz\r\n",
 }
@@ -69,7 +74,8 @@ class Player:
         text = (tag + b" " + r.text).decode("utf-8", "backslashreplace")
         for body in r.literals:
             shown = body.decode("utf-8", "backslashreplace").replace("\r", "\\r").replace("\n", "\\n")
-            text = text.replace("\0", f"<{len(body)}>{shown}".replace("\0", "\\0"), 1)
+            mark = "~" if isinstance(body, wire.Literal8) else ""
+            text = text.replace("\0", f"{mark}<{len(body)}>{shown}".replace("\0", "\\0"), 1)
         return text
 
     def expect(self, n, text, skip, where):

@@ -21,8 +21,11 @@ static int flag(struct imap_parser *p, struct imap_flags *f, struct slice *keywo
                 f->system |= 1ULL << i;
                 return 0;
             }
+        if (!slice_eqi(name, S("\\Recent")))
+            return 0; /* flag-extension: not in PERMANENTFLAGS, so it is passed over (RFC 9051 7.1)
+                       */
         p->at = from;
-        return imap_fail(p, "no such system flag, or one that cannot be set");
+        return imap_fail(p, "\\Recent cannot be set");
     }
     if (imap_atom(p, &name))
         return -1;

@@ -1,6 +1,7 @@
 /* literal.c - the scanner that frames commands. A line that ends in {n} outside of a quoted string
-   announces a literal wherever it stands: what makes no sense there is the parser's to refuse. A
-   line ends at LF in every case, so that a client that forgets CR gets an answer (BAD). */
+   announces a literal wherever it stands, and one that ends in {n+} even inside, because the client
+   has sent it (RFC 7888 3): what makes no sense there is the parser's to refuse. A line ends at LF
+   in every case, so that a client that forgets CR gets an answer (BAD). */
 #include "proto/imap/literal.h"
 
 void lit_reset(struct lit_scan *l)
@@ -19,7 +20,14 @@ static void len_digit(struct lit_scan *l, char c)
 static void text_byte(struct lit_scan *l, char c)
 {
     l->st = LIT_ST_TEXT;
-    if (l->quoted) {
+    if (c == '{') {
+        l->escaped = false;
+        l->st = LIT_ST_LEN;
+        l->len = 0;
+        l->digits = false;
+        l->sync = true;
+        l->literal8 = l->tilde;
+    } else if (l->quoted) {
         if (l->escaped)
             l->escaped = false;
         else if (c == '\\')
@@ -28,14 +36,8 @@ static void text_byte(struct lit_scan *l, char c)
             l->quoted = false;
     } else if (c == '"') {
         l->quoted = true;
-    } else if (c == '{') {
-        l->st = LIT_ST_LEN;
-        l->len = 0;
-        l->digits = false;
-        l->sync = true;
-        l->literal8 = l->tilde;
     }
-    l->tilde = c == '~' && !l->quoted;
+    l->tilde = c == '~';
 }
 
 /* One byte of text. True at a line's end: then l->st is LIT_ST_BODY for a literal. */
@@ -43,7 +45,8 @@ static bool text_step(struct lit_scan *l, char c)
 {
     if (c == '\n') {
         l->bare_lf = l->st != LIT_ST_CR && l->st != LIT_ST_CLOSE_CR;
-        l->st = l->st == LIT_ST_CLOSE_CR ? LIT_ST_BODY : LIT_ST_TEXT;
+        bool literal = l->st == LIT_ST_CLOSE_CR && !(l->quoted && l->sync);
+        l->st = literal ? LIT_ST_BODY : LIT_ST_TEXT;
         return true;
     }
     switch (l->st) {
@@ -107,6 +110,7 @@ enum lit_event lit_feed(struct lit_scan *l, struct slice in, size_t *ret_taken)
         l->tilde = false;
         if (l->st == LIT_ST_BODY) {
             l->literals++;
+            l->quoted = l->escaped = false;
             l->left = l->len;
             if (l->left == 0)
                 l->st = LIT_ST_TEXT;

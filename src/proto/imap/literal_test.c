@@ -73,6 +73,10 @@ static void what_only_looks_like_a_literal_is_text(void **state)
     (void)state;
     check("a \"{5}\r\n", "T:a \"{5}\r\n<done>");
     check("a \"\\\"{5}\r\n", "T:a \"\\\"{5}\r\n<done>");
+    check("a \"{5\"}\r\n", "T:a \"{5\"}\r\n<done>");
+    check("a \"{5+}\" {2}\r\nhi\r\n", "T:a \"{5+}\" {2}\r\n<2 1 0>B:hiT:\r\n<done>");
+    /* RFC 7888 3: the client has sent it */
+    check("a \"{5+}\r\nhello\r\n", "T:a \"{5+}\r\n<5 0 0>B:helloT:\r\n<done>");
     check("a \"x\" {5}\r\nabcde\r\n", "T:a \"x\" {5}\r\n<5 1 0>B:abcdeT:\r\n<done>");
     check("a {}\r\n", "T:a {}\r\n<done>");
     check("a {+}\r\n", "T:a {+}\r\n<done>");

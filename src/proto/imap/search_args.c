@@ -72,7 +72,7 @@ static const struct key_word {
 struct reader {
     struct imap_parser *p;
     unsigned depth, keys;
-    bool uses_modseq;
+    bool uses_modseq, uses_numbers;
 };
 
 static int key_read(struct reader *r, struct imap_search_key **ret);
@@ -202,6 +202,7 @@ static int key_any(struct reader *r, struct imap_search_key **ret)
     }
     if (ascii_digit(c) || c == '*' || c == '$') {
         k = *ret = key_new(r, SEARCH_SEQ);
+        r->uses_numbers |= c != '$';
         return k ? imap_set(p, &k->set) : -1;
     }
     for (size_t i = 0; i < sizeof(key_words) / sizeof(key_words[0]); i++) {
@@ -272,6 +273,7 @@ int imap_search_args(struct imap_parser *p, struct imap_search_args *ret)
     if (!s.key || key_list(&r, s.key))
         return -1;
     s.uses_modseq = r.uses_modseq;
+    s.uses_numbers = r.uses_numbers;
     *ret = s;
     return 0;
 }

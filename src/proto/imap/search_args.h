@@ -61,10 +61,10 @@ enum imap_search_return {
 
 struct imap_search_args {
     bool has_return;
-    unsigned returns;            /* with RETURN (): ALL */
-    struct slice charset;        /* p == NULL: not given */
-    struct imap_search_key *key; /* SEARCH_AND of all */
-    bool uses_modseq;
+    unsigned returns;               /* with RETURN (): ALL */
+    struct slice charset;           /* p == NULL: not given */
+    struct imap_search_key *key;    /* SEARCH_AND of all */
+    bool uses_modseq, uses_numbers; /* numbers: of messages, not uids */
 };
 
 enum { IMAP_SEARCH_DEPTH_MAX = 100, IMAP_SEARCH_KEYS_MAX = 10000 };

@@ -65,9 +65,10 @@ bool imap_at_literal(const struct imap_parser *p);
 /* Only base 64 characters, or "=": what AUTHENTICATE sends with SASL-IR. */
 int imap_base64(struct imap_parser *p, struct slice *ret);
 
-/* A mailbox name as UTF-8: modified UTF-7 undone unless p->utf8, INBOX in capitals. */
+/* A mailbox name as UTF-8: modified UTF-7 undone unless p->utf8, INBOX in capitals.
+   ERR_UNSUPPORTED: it fits the grammar, but is no name. */
 int imap_mailbox(struct imap_parser *p, struct slice *ret);
-/* list-mailbox: the same with % and *. */
+/* list-mailbox: the same with % and *. What cannot be a name becomes a pattern without matches. */
 int imap_list_mailbox(struct imap_parser *p, struct slice *ret);
 
 /* "dd-mon-yyyy hh:mm:ss +zzzz" in quotes: milliseconds since 1970. */
