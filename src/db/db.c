@@ -24,6 +24,11 @@ enum db_engine db_engine(const struct db *db)
     return db->ops->engine;
 }
 
+bool db_is_ailing(const struct db *db)
+{
+    return db->ailing;
+}
+
 int64_t db_changes(struct db *db)
 {
     return db->changes;

@@ -43,11 +43,17 @@ enum db_open_flags {
    lost its PostgreSQL server fails with ERR_IO and connects again at the next use. */
 int db_open_sqlite(const char *path, unsigned flags, struct db **ret, struct err *e);
 int db_open_postgres(const char *conninfo, unsigned flags, struct db **ret, struct err *e);
-void db_close(struct db *db); /* NULL is fine */
+void db_close(struct db *db); /* NULL is fine. SQLite without DB_NO_CHECKPOINT: empties the log */
+/* SQLite: it has met an error of the disk. Whoever keeps connections keeps others. */
+bool db_is_ailing(const struct db *db);
 enum db_engine db_engine(const struct db *db);
 /* SQLite: moves the write-ahead log into the file as far as readers allow (PASSIVE; `truncate`
    waits for readers and cuts the log). *ret_left: frames still in the log. PostgreSQL: nothing. */
 int db_checkpoint(struct db *db, bool truncate, int64_t *ret_left, struct err *e);
+
+/* SQLite: before this process opens the file for the first time. What a sync that failed may have
+   left in memory only is written to the disk again. */
+int db_renew_log(const char *path, struct err *e);
 
 /* SQLite: a copy of the file as it is now, also while others write it; synced. */
 int db_snapshot(const char *from, const char *to, struct err *e);

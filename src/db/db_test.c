@@ -43,7 +43,7 @@ SETTING_DECLARE(db, busy_timeout);
 static struct pg_test cluster;
 static bool have_pg;
 static char dir[] = "/tmp/carbonado-db-XXXXXX";
-static char file[64];
+static char file[64], log_file[70], index_file[70];
 
 static struct db *open_engine(enum db_engine engine)
 {
@@ -404,6 +404,8 @@ static int set_up(void **state)
     if (!mkdtemp(dir))
         return -1;
     snprintf(file, sizeof(file), "%s/t.db", dir);
+    snprintf(log_file, sizeof(log_file), "%s-wal", file);
+    snprintf(index_file, sizeof(index_file), "%s-shm", file);
     return 0;
 }
 
@@ -413,6 +415,8 @@ static int tear_down(void **state)
     if (have_pg)
         pg_test_stop(&cluster);
     unlink(file);
+    unlink(log_file);
+    unlink(index_file);
     return rmdir(dir);
 }
 

@@ -30,6 +30,7 @@ struct db {
     struct db_query **queries; /* by statement id */
     int queries_n;
     bool in_txn, in_savepoint;
+    bool ailing;
     int64_t changes;
 };
 

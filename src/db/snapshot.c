@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "db/db.h"
+#include "db/wal.h"
 
 enum { BUSY_MS = 10000 };
 
@@ -44,6 +45,7 @@ int db_snapshot(const char *from, const char *to, struct err *e)
     else if (sqlite3_open_v2(to, &b, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
         r = fail(b, to, e);
     if (r == 0) {
+        wal_keep(a);
         sqlite3_busy_timeout(a, BUSY_MS);
         r = copy(a, from, b, to, e);
     }

@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include <sqlite3.h>
 
 #include "base/setting.h"
 #include "db/engine.h"
+#include "db/wal.h"
 
 SETTING(db, busy_timeout, TIME, 10 * SEC, 0, 10 * MIN,
         "How long a statement waits for a lock that another process holds on a SQLite file.");
@@ -19,6 +21,7 @@ SETTING(db, sqlite_cache, SIZE, 2 * MiB, 64 * KiB, 4 * GiB,
 struct sqlite_db {
     struct db db;
     sqlite3 *h;
+    bool checkpoints;
 };
 
 struct sqlite_query {
@@ -52,7 +55,8 @@ static const struct {
     {SQLITE_TOOBIG, ERR_LIMIT},
 };
 
-/* What went wrong, by the extended code first and by its lower byte then. */
+/* What went wrong, by the extended code first and by its lower byte then. A page that the disk does
+   not give (EIO) is "malformed" for SQLite, and a damaged file for nobody else. */
 static int fail(sqlite3 *h, const char *what, struct err *e)
 {
     int ext = h ? sqlite3_extended_errcode(h) : SQLITE_NOMEM;
@@ -62,6 +66,9 @@ static int fail(sqlite3 *h, const char *what, struct err *e)
             code = codes[i].code;
             break;
         }
+    int unread = code == ERR_CORRUPT ? wal_read_errno(h) : 0;
+    if (unread)
+        return err_set(e, ERR_IO, "sqlite: %s: %s (%d)", what, strerror(unread), ext);
     return err_set(e, code, "sqlite: %s: %s (%d)", what, h ? sqlite3_errmsg(h) : "no memory", ext);
 }
 
@@ -70,22 +77,36 @@ static sqlite3 *handle(const struct db *db)
     return ((const struct sqlite_db *)(const void *)db)->h;
 }
 
+static int failed(struct db *db, const char *what, struct err *e)
+{
+    struct err why = {0};
+    fail(handle(db), what, &why);
+    db->ailing |= why.code == ERR_IO;
+    if (e)
+        *e = why;
+    return -1;
+}
+
 static int sqlite_exec(struct db *db, const char *sql, struct err *e)
 {
     if (sqlite3_exec(handle(db), sql, NULL, NULL, NULL) == SQLITE_OK)
         return 0;
-    return fail(handle(db), "script", e);
+    return failed(db, "script", e);
 }
 
 static int sqlite_commit(struct db *db, struct err *e)
 {
     if (sqlite3_exec(handle(db), "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
         return 0;
-    return fail(handle(db), "commit", e);
+    return failed(db, "commit", e);
 }
 
 static void sqlite_close(struct db *db)
 {
+    if (((const struct sqlite_db *)(const void *)db)->checkpoints) {
+        sqlite3_busy_timeout(handle(db), 0);
+        wal_checkpoint(handle(db), SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    }
     int r = sqlite3_close(handle(db));
     BUG_IF(r != SQLITE_OK);
     free(db);
@@ -120,7 +141,7 @@ static void sqlite_prepare(struct db_query *base)
         return;
     sqlite3 *h = handle(base->db);
     if (sqlite3_prepare_v3(h, base->stmt->sql, -1, SQLITE_PREPARE_PERSISTENT, &q->st, NULL)) {
-        fail(h, base->stmt->name, &base->err);
+        failed(base->db, base->stmt->name, &base->err);
         return;
     }
     for (int n = 1; n <= base->params; n++) {
@@ -135,7 +156,7 @@ static void sqlite_prepare(struct db_query *base)
 static void bound(struct sqlite_query *q, int r)
 {
     if (r != SQLITE_OK)
-        fail(handle(q->q.db), q->q.stmt->name, &q->q.err);
+        failed(q->q.db, q->q.stmt->name, &q->q.err);
 }
 
 static void sqlite_bind_int(struct db_query *q, int n, int64_t v)
@@ -167,7 +188,7 @@ static int sqlite_next(struct db_query *base, struct err *e)
         return 1;
     q->done = true;
     if (r != SQLITE_DONE)
-        return fail(handle(base->db), base->stmt->name, e);
+        return failed(base->db, base->stmt->name, e);
     base->db->changes = q->writes ? sqlite3_changes64(handle(base->db)) : 0;
     return 0;
 }
@@ -233,18 +254,20 @@ static int set_up(sqlite3 *h, unsigned flags, struct err *e)
     char sql[300];
     sqlite3_extended_result_codes(h, 1);
     sqlite3_busy_timeout(h, (int)setting_get(&set_db_busy_timeout));
+    wal_keep(h);
     snprintf(sql, sizeof(sql),
              "PRAGMA foreign_keys=OFF; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
              "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA cache_size=-%lld;"
-             "PRAGMA wal_autocheckpoint=%d; PRAGMA %s",
+             "PRAGMA wal_autocheckpoint=0; PRAGMA %s",
              (long long)(setting_get(&set_db_sqlite_cache) / KiB),
-             flags & DB_NO_CHECKPOINT ? 0 : 1000,
              flags & DB_READONLY ? "query_only=ON" : "journal_mode=WAL");
     if (sqlite3_exec(h, sql, NULL, NULL, NULL) != SQLITE_OK)
         return fail(h, "open", e);
     /* The pragmas above do not read the file; this does, and finds one that is no database. */
     if (sqlite3_exec(h, "SELECT 1 FROM sqlite_master LIMIT 1", NULL, NULL, NULL) != SQLITE_OK)
         return fail(h, "open", e);
+    if (!(flags & DB_NO_CHECKPOINT))
+        wal_checkpoint_by_itself(h);
     return 0;
 }
 
@@ -263,7 +286,7 @@ int db_open_sqlite(const char *path, unsigned flags, struct db **ret, struct err
         sqlite3_close(h);
         return -1;
     }
-    if (set_up(h, flags, e)) {
+    if (set_up(h, flags, e) || (!(flags & DB_READONLY) && wal_sync_names(path, e))) {
         sqlite3_close(h);
         return -1;
     }
@@ -271,6 +294,7 @@ int db_open_sqlite(const char *path, unsigned flags, struct db **ret, struct err
     BUG_IF(!db);
     db->db.ops = &sqlite_ops;
     db->h = h;
+    db->checkpoints = !(flags & (DB_NO_CHECKPOINT | DB_READONLY));
     *ret = &db->db;
     return 0;
 }
@@ -280,8 +304,8 @@ int db_checkpoint(struct db *db, bool truncate, int64_t *ret_left, struct err *e
     int log = 0, moved = 0;
     if (db->ops->engine == DB_SQLITE) {
         int how = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
-        if (sqlite3_wal_checkpoint_v2(handle(db), NULL, how, &log, &moved) != SQLITE_OK)
-            return fail(handle(db), "checkpoint", e);
+        if (wal_checkpoint(handle(db), how, &log, &moved) != SQLITE_OK)
+            return failed(db, "checkpoint", e);
     }
     if (ret_left)
         *ret_left = log > moved ? log - moved : 0;

@@ -85,7 +85,7 @@ struct db *sql_reader(struct err *e)
 void sql_reader_done(struct db *db)
 {
     pthread_mutex_lock(&sql.lock);
-    if (sql.idle_n < IDLE_MAX) {
+    if (sql.idle_n < IDLE_MAX && !db_is_ailing(db)) {
         sql.idle[sql.idle_n++] = db;
         db = NULL;
     }
@@ -123,7 +123,7 @@ static void sql_close(void)
 static int sql_open(const char *where, struct err *e)
 {
     BUG_IF(sql.path);
-    if (db_open_sqlite(where, DB_CREATE, &sql.writer, e))
+    if (db_renew_log(where, e) || db_open_sqlite(where, DB_CREATE, &sql.writer, e))
         return -1;
     if (db_migrate_module(sql.writer, &db_module_directory, e)) {
         sql_close();

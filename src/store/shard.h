@@ -50,17 +50,20 @@ struct pack_writer {
 
 /* How far the rows of table pack_tail are: tail.h. Under the shard's lock. */
 struct tails {
+    int64_t given;     /* the last that a batch has, committed or not */
     int64_t last;      /* the last that is committed */
     int64_t settled;   /* up to here the packs are synced */
     uint64_t pack;     /* that the last belongs to */
     bool anew;         /* a sync or a write failed: the rows are written again */
+    int64_t suspect;   /* given when a sync failed: may have lost its bytes before its commit */
     unsigned failures; /* of batches */
 };
 
 struct shard {
     unsigned id;
     char db_path[512];
-    struct db *db; /* NULL: to be opened again */
+    struct db *db;   /* NULL: to be opened again */
+    struct db *held; /* does nothing but stay open */
     struct pack_writer pack;
     struct packs packs;
 
@@ -72,6 +75,7 @@ struct shard {
     bool stop, stop_checkpointer;
     _Atomic uint64_t commits;
     struct tails tails;
+    pthread_mutex_t sync_lock; /* a pack's sync, and what is noted of how it ended */
 
     pthread_mutex_t readers_lock;
     struct reader *idle;

@@ -269,6 +269,14 @@ static void shard_paths(struct shard *s, unsigned id)
     snprintf(packs, sizeof packs, "%s/packs/%u", store.dir, id);
     packs_init(&s->packs, id, packs);
     pthread_mutex_init(&s->readers_lock, NULL);
+    pthread_mutex_init(&s->sync_lock, NULL);
+}
+
+/* When all connections were closed after failures, the log would be read anew and a commit that was
+   refused could be found there. */
+static int hold_open(struct shard *s, struct err *e)
+{
+    return db_open_sqlite(s->db_path, DB_READONLY | DB_NO_CHECKPOINT, &s->held, e);
 }
 
 static int shard_open(struct shard *s, struct err *e)
@@ -276,10 +284,10 @@ static int shard_open(struct shard *s, struct err *e)
     if (store.read_only)
         return 0;
     packs_shred_rest(&s->packs);
-    return dir_make(s->packs.dir, 0700, e) || shard_open_db(s, e) ||
-                   tail_recover(s->db, s->packs.dir, s->id, e) || forget_half_done(s, e) ||
-                   take_open_pack(s, e) || blobs_lie_below(s, e) || writer_start(s, e) ||
-                   checkpointer_start(s, e)
+    return dir_make(s->packs.dir, 0700, e) || db_renew_log(s->db_path, e) || shard_open_db(s, e) ||
+                   hold_open(s, e) || tail_recover(s->db, s->packs.dir, s->id, e) ||
+                   forget_half_done(s, e) || take_open_pack(s, e) || blobs_lie_below(s, e) ||
+                   writer_start(s, e) || checkpointer_start(s, e)
                ? -1
                : 0;
 }
@@ -299,9 +307,11 @@ static void shard_close(struct shard *s)
         db_checkpoint(s->db, true, NULL, NULL);
         db_close(s->db);
     }
+    db_close(s->held);
     fd_closep(&s->pack.fd);
     packs_done(&s->packs);
     pthread_mutex_destroy(&s->readers_lock);
+    pthread_mutex_destroy(&s->sync_lock);
 }
 
 int store_open(const struct store_config *c, struct err *e)
@@ -414,7 +424,7 @@ void txn_end(struct txn *t)
     struct shard *s = t->shard;
     struct reader *r = t->reader;
     free(t);
-    if (db_commit(r->db, NULL)) {
+    if (db_commit(r->db, NULL) || db_is_ailing(r->db)) {
         db_close(r->db);
         free(r);
         return;

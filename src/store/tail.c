@@ -104,7 +104,7 @@ static int sync_pack(struct shard *s, uint64_t pack, struct err *e)
                            : 0;
 }
 
-int tail_settle(struct shard *s, struct db *db, struct err *e)
+static int settle(struct shard *s, struct db *db, struct err *e)
 {
     pthread_mutex_lock(&s->lock);
     struct tails t = s->tails;
@@ -115,14 +115,24 @@ int tail_settle(struct shard *s, struct db *db, struct err *e)
     int64_t upto = t.last;
     int rc = t.anew ? tail_apply(db, s->packs.dir, s->id, &upto, e) : sync_pack(s, t.pack, e);
     pthread_mutex_lock(&s->lock);
-    if (rc)
+    bool disturbed = s->tails.failures != t.failures;
+    if (rc) {
         s->tails.anew = true;
-    else {
+        s->tails.suspect = s->tails.given;
+    } else if (!disturbed || t.anew) {
         if (s->tails.settled < t.last)
             s->tails.settled = t.last;
-        if (t.anew && s->tails.failures == t.failures)
+        if (!disturbed && t.last >= s->tails.suspect)
             s->tails.anew = false;
     }
     pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
+int tail_settle(struct shard *s, struct db *db, struct err *e)
+{
+    pthread_mutex_lock(&s->sync_lock);
+    int rc = settle(s, db, e);
+    pthread_mutex_unlock(&s->sync_lock);
     return rc;
 }

@@ -155,16 +155,35 @@ static int pending_tail(struct shard *s, const struct iovec *v, size_t n, struct
     for (size_t i = 0; i < n; i++)
         buf_add(&bytes, slice_of(v[i].iov_base, v[i].iov_len));
     p->tail = ++p->tails;
+    pthread_mutex_lock(&s->lock);
+    s->tails.given = p->tail;
+    pthread_mutex_unlock(&s->lock);
     return tail_put(s->db, p->tail, p->id, p->committed, buf_slice(&bytes), e);
 }
 
+/* The descriptor is not asked again: rows whose bytes are not settled are written anew. */
+static void failure_noted(struct shard *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->tails.anew = s->tails.last > s->tails.settled;
+    s->tails.failures++;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* The sync and the note that it failed are one step: another sync of the file succeeds after that,
+   and says nothing of the bytes that were lost. */
 static int pending_sync(struct shard *s, struct err *e)
 {
     struct pack_writer *p = &s->pack;
-    if (writer_sync(p->fd))
-        return err_errno(e, ERR_IO, "syncing pack %llu", (unsigned long long)p->id);
-    p->synced = true;
-    return 0;
+    pthread_mutex_lock(&s->sync_lock);
+    int rc = writer_sync(p->fd)
+                 ? err_errno(e, ERR_IO, "syncing pack %llu", (unsigned long long)p->id)
+                 : 0;
+    if (rc)
+        failure_noted(s);
+    pthread_mutex_unlock(&s->sync_lock);
+    p->synced = rc == 0;
+    return rc;
 }
 
 /* A pack that is full is synced, and with it all that stands before. */
@@ -302,10 +321,7 @@ static void committed(struct shard *s, struct batch_item *b, size_t n)
 static void failed(struct shard *s, struct batch_item *b, size_t n, const struct err *why)
 {
     metric_inc(&metric_store_batch_failures_total);
-    pthread_mutex_lock(&s->lock);
-    s->tails.anew = s->tails.last > s->tails.settled; /* the descriptor is not asked again */
-    s->tails.failures++;
-    pthread_mutex_unlock(&s->lock);
+    failure_noted(s);
     s->pack.dropped = 0;
     pending_cut(&s->pack, 0);
     pack_close(&s->pack);

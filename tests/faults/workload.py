@@ -255,8 +255,7 @@ def until_lost(failures, send, *args):
         except (Closed, OSError):
             return None
         except Refused as e:
-            # SQLite says "corrupt" when the disk cannot be read
-            if not e.args[0].startswith((b"NO [UNAVAILABLE]", b"NO [CORRUPTION]")):
+            if not e.args[0].startswith(b"NO [UNAVAILABLE]"):
                 failures.append(repr(e))
                 return None
         except Exception:  # pylint: disable=broad-except
