@@ -1,6 +1,8 @@
 /* snapshot.c - a copy of a SQLite file as it is at one moment, also while others write it: SQLite's
    own backup, in one step, so that it holds one read snapshot and never begins anew. */
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -35,11 +37,22 @@ static int sync_file(const char *path, struct err *e)
     return fd < 0 || fsync(fd) ? err_errno(e, ERR_IO, "%s", path) : 0;
 }
 
+/* And what belongs to it: a log of an older copy would be read into this one. */
+static void unlink_all(const char *path)
+{
+    static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+    char name[PATH_MAX];
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        snprintf(name, sizeof name, "%s%s", path, ends[i]);
+        unlink(name);
+    }
+}
+
 int db_snapshot(const char *from, const char *to, struct err *e)
 {
     sqlite3 *a = NULL, *b = NULL;
     int r = 0;
-    unlink(to);
+    unlink_all(to);
     if (sqlite3_open_v2(from, &a, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
         r = fail(a, from, e);
     else if (sqlite3_open_v2(to, &b, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
