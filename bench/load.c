@@ -65,6 +65,8 @@ static const char usage[] =
     "  --box NAME           mailbox (INBOX)\n"
     "  --sizes MEDIAN:MEAN  of the messages that are made, in bytes (12000:40000)\n"
     "  --no-select          idle: stay where the login leads, without SELECT and IDLE\n"
+    "  --refusals           a message that the server refuses for good is no error; it does not "
+    "count\n"
     "  --eml FOLDER         messages from .eml files instead of made ones\n"
     "  --seed N             other messages (1)\n"
     "  --pid N              process of the server (repeatable; children are included)\n"
@@ -167,32 +169,22 @@ enum {
     OPT_TO,
     OPT_WHAT,
     OPT_SIZES,
+    OPT_REFUSALS,
 };
 
 static const struct option options[] = {
-    {"host", 1, NULL, OPT_HOST},
-    {"port", 1, NULL, OPT_PORT},
-    {"tls", 0, NULL, OPT_TLS},
-    {"conns", 1, NULL, OPT_CONNS},
-    {"count", 1, NULL, OPT_COUNT},
-    {"seconds", 1, NULL, OPT_SECONDS},
-    {"users", 1, NULL, OPT_USERS},
-    {"user", 1, NULL, OPT_USER},
-    {"rcpts", 1, NULL, OPT_RCPTS},
-    {"multi", 1, NULL, OPT_MULTI},
-    {"box", 1, NULL, OPT_BOX},
-    {"no-select", 0, NULL, OPT_NO_SELECT},
-    {"eml", 1, NULL, OPT_EML},
-    {"seed", 1, NULL, OPT_SEED},
-    {"pid", 1, NULL, OPT_PID},
-    {"label", 1, NULL, OPT_LABEL},
-    {"json", 1, NULL, OPT_JSON},
-    {"pipeline", 1, NULL, OPT_PIPELINE},
-    {"messages", 1, NULL, OPT_MESSAGES},
-    {"to", 1, NULL, OPT_TO},
-    {"what", 1, NULL, OPT_WHAT},
-    {"sizes", 1, NULL, OPT_SIZES},
-    {0},
+    {"host", 1, NULL, OPT_HOST},         {"port", 1, NULL, OPT_PORT},
+    {"tls", 0, NULL, OPT_TLS},           {"conns", 1, NULL, OPT_CONNS},
+    {"count", 1, NULL, OPT_COUNT},       {"seconds", 1, NULL, OPT_SECONDS},
+    {"users", 1, NULL, OPT_USERS},       {"user", 1, NULL, OPT_USER},
+    {"rcpts", 1, NULL, OPT_RCPTS},       {"multi", 1, NULL, OPT_MULTI},
+    {"box", 1, NULL, OPT_BOX},           {"no-select", 0, NULL, OPT_NO_SELECT},
+    {"eml", 1, NULL, OPT_EML},           {"seed", 1, NULL, OPT_SEED},
+    {"pid", 1, NULL, OPT_PID},           {"label", 1, NULL, OPT_LABEL},
+    {"json", 1, NULL, OPT_JSON},         {"pipeline", 1, NULL, OPT_PIPELINE},
+    {"messages", 1, NULL, OPT_MESSAGES}, {"to", 1, NULL, OPT_TO},
+    {"what", 1, NULL, OPT_WHAT},         {"sizes", 1, NULL, OPT_SIZES},
+    {"refusals", 0, NULL, OPT_REFUSALS}, {0},
 };
 
 _Noreturn static void quit(const char *what)
@@ -297,6 +289,9 @@ static void option_take(int opt)
         break;
     case OPT_WHAT:
         load.what = optarg;
+        break;
+    case OPT_REFUSALS:
+        load.refusals = true;
         break;
     case OPT_SIZES:
         sizes_take(slice_str(optarg));

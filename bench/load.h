@@ -53,8 +53,8 @@ struct load {
     uint64_t count; /* operations; 0: until the time is over */
     double seconds; /* 0: until the count is reached */
     uint64_t seed;
-    double median, mean;   /* sizes of the messages */
-    bool tls, idle_select; /* select: SELECT (and IDLE) after the login */
+    double median, mean;             /* sizes of the messages */
+    bool tls, refusals, idle_select; /* select: SELECT (and IDLE) after the login */
     unsigned pids[16], pid_count;
     /* how it goes */
     SSL_CTX *tls_context;

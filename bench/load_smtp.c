@@ -47,7 +47,8 @@ static void smtp_line(struct conn *c, struct slice line)
     static const char expected[] = {
         [ST_GREETING] = '2', [ST_HELLO] = '2', [ST_READY] = 0,   [ST_MAIL] = '2',
         [ST_RCPT] = '2',     [ST_DATA] = '3',  [ST_REPLY] = '2', [ST_QUIT] = '2'};
-    if (line.n < 4 || line.p[0] != expected[c->state])
+    bool refused = load.refusals && c->state == ST_REPLY && line.n >= 4 && line.p[0] == '5';
+    if (!refused && (line.n < 4 || line.p[0] != expected[c->state]))
         return conn_fail(c, "unexpected reply", line);
     if (line.p[3] == '-')
         return;
@@ -71,7 +72,8 @@ static void smtp_line(struct conn *c, struct slice line)
         smtp_message(c);
         break;
     case ST_REPLY:
-        load_done(c, c->bytes);
+        if (!refused)
+            load_done(c, c->bytes);
         if (!--c->left)
             smtp_next(c);
         break;

@@ -130,7 +130,7 @@ def disk(b):
     b.restart()
     time.sleep(2)
     before = b.disk()
-    if b.load("corpus", f"lmtp --eml {corpus} --count {count} --conns 4") == 0:
+    if b.load("corpus", f"lmtp --eml {corpus} --count {count} --conns 4 --refusals") == 0:
         time.sleep(5)
         b.note("disk", disk=b.disk() - before)
 
