@@ -23,6 +23,8 @@ def test_help_knows_every_command(carbonado):
         text = carbonado("help", *name.split())
         assert text.startswith(f"Usage: carbonado {name}")
         assert carbonado(*name.split(), "--help") == text
+        long = [line for line in text.splitlines()[1:] if len(line) > 90]
+        assert not long, f"{name}: {long}"
 
 
 def test_help_for_a_group_is_a_line_for_each(carbonado):

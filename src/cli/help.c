@@ -3,6 +3,42 @@
 
 #include "node/roff.h"
 
+enum { WIDTH = 90, OPTION_TEXT = 31 };
+
+/* Text in lines of WIDTH that begin at column `left`, where the first is already. A line that
+   begins with a blank is an example and stays as it is. */
+static void print_text(FILE *out, const char *text, size_t left)
+{
+    struct slice rest = slice_str(text);
+    size_t column = left;
+    bool begun = false, example = false;
+    while (rest.n) {
+        struct slice line = slice_cut(&rest, '\n');
+        bool was_example = example;
+        example = slice_starts(line, S(" "));
+        if (begun && (example || was_example)) {
+            fputc('\n', out);
+            column = 0;
+            begun = false;
+        }
+        if (example)
+            fprintf(out, "%.*s", SARG(line));
+        while (!example && line.n) {
+            struct slice word = slice_cut(&line, ' ');
+            bool breaks = begun && column + 1 + word.n > WIDTH;
+            if (breaks)
+                fprintf(out, "\n%*s", (int)left, "");
+            else if (begun)
+                fputc(' ', out);
+            column = (breaks ? left : column + begun) + word.n;
+            fprintf(out, "%.*s", SARG(word));
+            begun = true;
+        }
+        begun = true;
+    }
+    fputc('\n', out);
+}
+
 static void print_options(FILE *out, const struct cli_option *o, bool json)
 {
     for (; o && o->name; o++) {
@@ -10,7 +46,8 @@ static void print_options(FILE *out, const struct cli_option *o, bool json)
             continue;
         char left[64];
         snprintf(left, sizeof(left), "%s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
-        fprintf(out, "  %-28s %s\n", left, o->text);
+        fprintf(out, "  %-28s ", left);
+        print_text(out, o->text, OPTION_TEXT);
     }
 }
 
@@ -25,11 +62,12 @@ void cli_help_all(FILE *out)
         fprintf(out, "  %-18s %s\n", all[i]->name, all[i]->summary);
     fputs("\nOptions of every command:\n", out);
     print_options(out, cli_common_options(), true);
-    fputs("\n\"carbonado help COMMAND\" tells more about one. Exit status: 0 done, 1 failed, 2 "
-          "wrong\n"
-          "arguments, 69 the server does not answer, 75 try later, 77 not permitted, 78 wrong\n"
-          "configuration.\n",
-          out);
+    fputc('\n', out);
+    print_text(out,
+               "\"carbonado help COMMAND\" tells more about one. Exit status: 0 done, 1 failed, 2 "
+               "wrong arguments, 69 the server does not answer, 75 try later, 77 not permitted, 78 "
+               "wrong configuration.",
+               0);
 }
 
 static bool of_group(const struct cli_command *cmd, const char *word)
@@ -70,8 +108,10 @@ void cli_help_one(FILE *out, const struct cli_command *cmd)
     bool options = cmd->options && cmd->options[0].name;
     fprintf(out, "Usage: carbonado %s%s%s%s\n\n%s.\n", cmd->name, options ? " [OPTIONS]" : "",
             cmd->args[0] ? " " : "", cmd->args, cmd->summary);
-    if (cmd->help)
-        fprintf(out, "\n%s\n", cmd->help);
+    if (cmd->help) {
+        fputc('\n', out);
+        print_text(out, cmd->help, 0);
+    }
     if (options) {
         fputs("\nOptions:\n", out);
         print_options(out, cmd->options, true);
