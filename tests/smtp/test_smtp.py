@@ -39,7 +39,10 @@ def message(subject, more=""):
 
 def boxes(server, user):
     """The messages of INBOX; they are removed."""
-    with Pop3(server, f"{user}@example.test") as pop3:
+    with Pop3(server) as pop3:
+        pop3.ok("UTF8")  # as they are stored
+        pop3.ok(f"USER {user}@example.test")
+        pop3.ok("PASS pass")
         count = int(pop3.ok("STAT").split()[1])
         out = [pop3.retr(n + 1) for n in range(count)]
         for n in range(count):
