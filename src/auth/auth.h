@@ -29,6 +29,7 @@ struct auth_peer {
     bool plain_ok;                  /* TLS, or loopback with auth.plain_on_loopback */
     struct slice binding_exporter;  /* tls-exporter data; empty: none */
     struct slice binding_end_point; /* tls-server-end-point data; empty: none */
+    struct slice binding_unique;    /* tls-unique data, below TLS 1.3; empty: none */
 };
 
 /* Appends a name or password as RFC 4013 (SASLprep) has it; false: it is not UTF-8, has characters

@@ -19,7 +19,7 @@ enum { MECHANISMS = sizeof(mechanisms) / sizeof(mechanisms[0]) };
 
 static bool has_binding(const struct auth_peer *p)
 {
-    return p->tls && (p->binding_exporter.n || p->binding_end_point.n);
+    return p->tls && (p->binding_exporter.n || p->binding_end_point.n || p->binding_unique.n);
 }
 
 static unsigned lacks(const struct auth_peer *p, const struct sasl_mechanism *m)
@@ -71,6 +71,7 @@ struct sasl *sasl_new(const struct auth_peer *peer, struct slice name, struct er
     s->peer.address = arena_dup(&s->arena, peer->address);
     s->peer.binding_exporter = arena_dup(&s->arena, peer->binding_exporter);
     s->peer.binding_end_point = arena_dup(&s->arena, peer->binding_end_point);
+    s->peer.binding_unique = arena_dup(&s->arena, peer->binding_unique);
     s->state = arena_alloc(&s->arena, m->state_size, 1, 16);
     BUG_IF(s->arena.failed);
     return s;

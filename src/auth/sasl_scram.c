@@ -1,6 +1,7 @@
 /* sasl_scram.c - SCRAM-SHA-256 and SCRAM-SHA-256-PLUS: the messages of RFC 5802 5 and 7, with the
-   channel bindings tls-exporter (RFC 9266) and tls-server-end-point (RFC 5929). The exchange looks
-   the same for accounts that do not exist, up to the proof that fails. */
+   channel bindings tls-exporter (RFC 9266), tls-server-end-point and, below TLS 1.3, tls-unique
+   (RFC 5929), which RFC 5802 6.1 asks for. The exchange looks the same for accounts that do not
+   exist, up to the proof that fails. */
 #include <sodium.h>
 
 #include "auth/mechanism.h"
@@ -30,7 +31,8 @@ static const char *check_binding(struct sasl *s, const struct scram_first *m, st
 {
     const struct auth_peer *p = &s->peer;
     bool plus = s->mech->needs & SASL_NEEDS_BINDING;
-    bool offered = p->tls && (p->binding_exporter.n || p->binding_end_point.n);
+    bool offered =
+        p->tls && (p->binding_exporter.n || p->binding_end_point.n || p->binding_unique.n);
     *ret = S("");
     if (m->flag == 'y' && offered)
         return "channel binding was taken out of the list of mechanisms on the way";
@@ -42,6 +44,8 @@ static const char *check_binding(struct sasl *s, const struct scram_first *m, st
         *ret = p->binding_exporter;
     else if (slice_eq(m->binding_name, S("tls-server-end-point")))
         *ret = p->binding_end_point;
+    else if (slice_eq(m->binding_name, S("tls-unique")))
+        *ret = p->binding_unique;
     return ret->n ? NULL : "channel binding of this type is not offered";
 }
 

@@ -43,6 +43,7 @@ void session_peer(struct session *s, struct arena *a, struct auth_peer *ret)
     if (tls) {
         ret->binding_exporter = binding(s, S("tls-exporter"), a);
         ret->binding_end_point = binding(s, S("tls-server-end-point"), a);
+        ret->binding_unique = binding(s, S("tls-unique"), a);
     }
 }
 

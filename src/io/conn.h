@@ -80,7 +80,8 @@ void conn_starttls(struct conn *c);
 struct slice conn_tls_summary(struct conn *c); /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "" in plain */
 struct slice conn_tls_sni(struct conn *c);
 struct slice conn_tls_alpn(struct conn *c);
-/* Channel binding data: "tls-exporter" (RFC 9266), "tls-server-end-point" (RFC 5929). -1: none. */
+/* Channel binding data: "tls-exporter" (RFC 9266), "tls-server-end-point" and
+   "tls-unique" (RFC 5929; below TLS 1.3). -1: none. */
 int conn_tls_binding(struct conn *c, struct slice type, struct buf *out);
 void conn_compress(struct conn *c); /* DEFLATE both ways from here on (RFC 4978); bounded */
 bool conn_is_compressed(struct conn *c);

@@ -311,6 +311,20 @@ static int end_point(SSL *ssl, bool client, struct buf *out)
     return buf_add(out, slice_of(sum, n));
 }
 
+/* RFC 5929 3.1: the first Finished message of the handshake, which is the client's, and the
+   server's when a session is resumed. There is no renegotiation here, and TLS 1.3 has no such
+   binding. */
+static int unique(SSL *ssl, bool client, struct buf *out)
+{
+    unsigned char finished[EVP_MAX_MD_SIZE];
+    bool ours = client != (SSL_session_reused(ssl) != 0);
+    if (SSL_version(ssl) >= TLS1_3_VERSION)
+        return -1;
+    size_t n = ours ? SSL_get_finished(ssl, finished, sizeof(finished))
+                    : SSL_get_peer_finished(ssl, finished, sizeof(finished));
+    return n && n <= sizeof(finished) ? buf_add(out, slice_of(finished, n)) : -1;
+}
+
 /* RFC 7677 4: "MUST be used over a TLS channel that has had the session hash extension negotiated,
    or session resumption MUST NOT have been used". */
 static bool can_bind(SSL *ssl)
@@ -327,5 +341,7 @@ int conn_tls_binding(struct conn *c, struct slice type, struct buf *out)
         return exporter(c->tls->ssl, out);
     if (slice_eq(type, S("tls-server-end-point")))
         return end_point(c->tls->ssl, c->tls->client, out);
+    if (slice_eq(type, S("tls-unique")))
+        return unique(c->tls->ssl, c->tls->client, out);
     return -1;
 }

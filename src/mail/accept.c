@@ -369,7 +369,7 @@ static int check_header(struct mail_accept *m, struct mail_header *ret, struct e
     if (ret->received >= setting_get(&set_smtp_max_received))
         return err_set(e, ERR_LIMIT, "5.4.6 Too many hops: mail loop");
     if (m->kind == MAIL_ACCEPT_SUBMISSION)
-        return mail_submit_check(m, ret, e) || mail_submit_complete(m, ret, e) ? -1 : 0;
+        return mail_submit_check(m, ret, e) || mail_submit_complete(m, e) ? -1 : 0;
     return 0;
 }
 

@@ -32,12 +32,16 @@ int64_t client_patience(void)
 
 int client_write(struct client *c, struct buf *b, struct err *e)
 {
-    return channel_write(c->ch, b, client_patience(), e);
+    if (channel_write(c->ch, b, client_patience(), e) == 0)
+        return 0;
+    c->lost = true;
+    return -1;
 }
 
 int client_reply(struct client *c, int64_t ms, struct err *e)
 {
     smtp_reply_reset(&c->reply);
+    c->lost = true;
     while (!c->reply.done) {
         if (c->in.n == 0 && channel_read(c->ch, &c->in, ms, e))
             return -1;
@@ -48,6 +52,7 @@ int client_reply(struct client *c, int64_t ms, struct err *e)
     }
     if (c->reply.code == 421) /* RFC 5321 3.8: it closes; what is not done is not done by it */
         return err_set(e, ERR_BUSY, "%.*s", SARG(slice_sub(client_one_line(c), 0, 140)));
+    c->lost = false;
     return 0;
 }
 
@@ -143,7 +148,7 @@ static int start_tls(struct client *c, struct err *e)
     if (c->in.n) /* RFC 3207 6: nobody may speak between the reply and the handshake */
         return err_set(e, ERR_IO, "4.7.0 plain text behind the answer to STARTTLS");
     if (channel_starttls(c->ch, c->hop->host, false, client_patience(), e)) {
-        c->tls_failed = true;
+        c->tls_failed = c->lost = true;
         return -1;
     }
     return say_ehlo(c, e);
@@ -210,8 +215,11 @@ static int open_session(struct client *c, bool tls, struct err *e)
     return 0;
 }
 
-static void close_session(struct client *c, bool polite)
+/* RFC 5321 4.1.1.10: QUIT also after an error, as long as the server listens. In the middle of a
+   message it is no command. */
+static void close_session(struct client *c)
 {
+    bool polite = !c->lost && !c->text_begun;
     struct err ignored;
     BUF_SCOPE quit = {0};
     buf_add(&quit, S("QUIT\r\n"));
@@ -231,7 +239,7 @@ static int one_session(struct client *c, struct err *e)
     bool must = slice_eq(slice_str(setting_text(&set_mail_client_tls)), S("must"));
     int bad = open_session(c, true, e);
     if (bad && c->tls_failed && !must) {
-        close_session(c, false);
+        close_session(c);
         c->tls_failed = false;
         bad = open_session(c, false, e);
     }
@@ -241,7 +249,7 @@ static int one_session(struct client *c, struct err *e)
     if (bad && c->text_sent)
         client_set_pending(c->m->rcpt, c->m->n, MAIL_DEFERRED, "4.4.2",
                            (const char *)arena_cstr(c->m->arena, slice_str(e->text)));
-    close_session(c, !bad);
+    close_session(c);
     return bad;
 }
 

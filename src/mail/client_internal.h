@@ -15,8 +15,10 @@ struct client {
     struct smtp_reply reply;
     struct buf in; /* read, not yet parsed */
     bool tls_failed, logged_in;
-    bool begun;     /* a transaction is to be ended by RSET before the next */
-    bool text_sent; /* the end of a message is on its way and not answered */
+    bool lost;       /* nothing more can be said: closed, out of step, or told 421 */
+    bool begun;      /* a transaction is to be ended by RSET before the next */
+    bool text_begun; /* the server takes what is sent as the message */
+    bool text_sent;  /* the end of a message is on its way and not answered */
     /* the form in which the message goes to this host */
     struct buf converted; /* p NULL: as it is */
     bool send_utf8, send_binary, send_8bit;

@@ -210,7 +210,7 @@ static int last_reply(struct client *c, struct err *e)
 {
     if (client_reply(c, setting_get(&set_mail_client_data), e))
         return -1;
-    c->text_sent = false;
+    c->text_sent = c->text_begun = false;
     return 0;
 }
 
@@ -221,6 +221,7 @@ static int send_data(struct client *c, struct err *e)
     struct dot_writer dots = {0};
     struct smtp_data lines;
     uint64_t at = 0;
+    c->text_begun = true;
     smtp_data_init(&lines, SMTP_DATA_NORMALISE, false);
     do {
         BUF_SCOPE out = {.max = 8 * CLIENT_PIECE};
@@ -241,7 +242,7 @@ static int chunks_refused(struct client *c, unsigned waiting, struct err *e)
 {
     struct smtp_reply first = c->reply;
     c->reply = (struct smtp_reply){0};
-    c->text_sent = false;
+    c->text_sent = c->text_begun = false;
     int bad = 0;
     for (; waiting && !bad; waiting--)
         bad = client_reply(c, client_patience(), e);
@@ -258,6 +259,7 @@ static int send_chunks(struct client *c, struct err *e)
     struct smtp_data lines;
     unsigned waiting = 0;
     uint64_t at = 0;
+    c->text_begun = true;
     smtp_data_init(&lines, c->send_binary ? SMTP_DATA_RAW : SMTP_DATA_NORMALISE, false);
     do {
         BUF_SCOPE out = {.max = 8 * CLIENT_PIECE};

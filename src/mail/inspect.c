@@ -47,10 +47,6 @@ int mail_header_inspect(struct slice header, struct arena *a, struct mail_header
         enum field_id id = field_id_of(f.name);
         if (id == FIELD_RECEIVED)
             h.received++;
-        else if (id == FIELD_DATE)
-            h.has_date = true;
-        else if (id == FIELD_MESSAGE_ID)
-            h.has_message_id = true;
         else if (id == FIELD_DELIVERED_TO)
             bad = add(&h.delivered_to, &h.n_delivered_to, slice_trim(f.value), a, &h.too_many);
         else if (id == FIELD_FROM || id == FIELD_SENDER)
@@ -78,9 +74,10 @@ static size_t empty_line(struct slice header)
     return slice_ends(header, S("\n\n")) || slice_eq(header, S("\n")) ? 1 : 0;
 }
 
-/* Lines behind a Bcc that belong to no field go with it: they may be the rest of its addresses, and
-   in front of the first field they would be taken for the beginning of the body. */
-void mail_header_without_bcc(struct slice bytes, struct buf *out)
+/* Lines behind such a field that belong to no field go with it: they may be the rest of it, the
+   addresses of a Bcc, and in front of the first field they would be taken for the beginning of the
+   body. */
+void mail_header_without(struct slice bytes, uint64_t ids, struct buf *out)
 {
     struct slice header = slice_sub(bytes, 0, header_end(bytes));
     struct field f;
@@ -89,7 +86,7 @@ void mail_header_without_bcc(struct slice bytes, struct buf *out)
     while (header_next(header, &pos, &f)) {
         if (cutting)
             copied = f.at;
-        cutting = f.id == FIELD_BCC;
+        cutting = ids >> f.id & 1;
         if (cutting)
             buf_add(out, slice_sub(bytes, copied, f.at));
     }

@@ -7,8 +7,7 @@
 #include "base/err.h"
 
 struct mail_header {
-    unsigned received; /* Received fields */
-    bool has_date, has_message_id;
+    unsigned received;          /* Received fields */
     struct slice *delivered_to; /* in the arena */
     size_t n_delivered_to;
     struct slice *from; /* addresses of From and Sender */
@@ -24,5 +23,6 @@ int mail_header_inspect(struct slice header, struct arena *a, struct mail_header
 
 bool mail_header_delivered_to(const struct mail_header *h, struct slice address);
 
-/* Copies the header without its Bcc fields; what follows the header stays. */
-void mail_header_without_bcc(struct slice bytes, struct buf *out);
+/* Copies the header without the fields whose bit (1 << enum field_id) is in `ids`; what follows the
+   header stays. */
+void mail_header_without(struct slice bytes, uint64_t ids, struct buf *out);

@@ -13,7 +13,8 @@ SETTING_DECLARE(auth, plain_on_loopback);
 void login_peer_init(struct login_peer *p, struct conn *c, const char *service,
                      struct slice address)
 {
-    *p = (struct login_peer){.exporter = {.max = 256}, .end_point = {.max = 256}};
+    *p = (struct login_peer){
+        .exporter = {.max = 256}, .end_point = {.max = 256}, .unique = {.max = 256}};
     snprintf(p->address, sizeof(p->address), "%.*s", SARG(address));
     p->peer.service = slice_str(service);
     p->peer.address = slice_str(p->address);
@@ -24,12 +25,15 @@ void login_peer_init(struct login_peer *p, struct conn *c, const char *service,
         p->peer.binding_exporter = buf_slice(&p->exporter);
     if (conn_tls_binding(c, S("tls-server-end-point"), &p->end_point) == 0)
         p->peer.binding_end_point = buf_slice(&p->end_point);
+    if (conn_tls_binding(c, S("tls-unique"), &p->unique) == 0)
+        p->peer.binding_unique = buf_slice(&p->unique);
 }
 
 void login_peer_done(struct login_peer *p)
 {
     buf_done(&p->exporter);
     buf_done(&p->end_point);
+    buf_done(&p->unique);
 }
 
 struct login_exchange *login_exchange_new(struct conn *c, const char *service, struct slice address,

@@ -8,7 +8,7 @@
 struct login_peer {
     struct auth_peer peer; /* borrows from what follows; do not copy */
     char address[64];
-    struct buf exporter, end_point;
+    struct buf exporter, end_point, unique;
 };
 
 /* On the loop. address: of the client (XCLIENT may have changed it). service lives for ever. */

@@ -5,7 +5,8 @@
 #include "base/setting.h"
 
 SETTING_STR(mail, postmaster, "", NULL,
-            "Address that gets the mail for postmaster of domains where there is no such account.");
+            "Address that gets the mail for postmaster of domains where there is no such account. "
+            "Empty: the first administrator among the accounts.");
 
 static int first_domain(struct slice name, struct slice alias_of, struct slice catch_all, void *arg)
 {
@@ -45,6 +46,22 @@ static int one_target(struct slice address, struct arena *a, struct delivery_tar
     return 0;
 }
 
+static int first_admin(const struct account_info *info, void *arg)
+{
+    if (!(info->flags & ACCOUNT_ADMIN) || info->flags & ACCOUNT_DISABLED)
+        return 0;
+    buf_add(arg, info->address);
+    return 1;
+}
+
+/* RFC 5321 4.5.1: mail for postmaster MUST find somebody. */
+static void find_postmaster(struct buf *out)
+{
+    buf_adds(out, setting_text(&set_mail_postmaster));
+    if (out->n == 0)
+        directory_each_account(S(""), first_admin, out, NULL);
+}
+
 int mail_resolve(struct slice recipient, bool relay, struct arena *a, struct delivery_target **ret,
                  size_t *ret_n, struct err *e)
 {
@@ -60,9 +77,12 @@ int mail_resolve(struct slice recipient, bool relay, struct arena *a, struct del
         return 0;
     if (why.code == ERR_UNSUPPORTED && relay && !bare)
         return one_target(recipient, a, ret, ret_n, e);
-    struct slice postmaster = slice_str(setting_text(&set_mail_postmaster));
-    if (slice_startsi(recipient, S("postmaster@")) && postmaster.n &&
-        (why.code == ERR_NOTFOUND || bare)) {
+    if (slice_startsi(recipient, S("postmaster@")) && (why.code == ERR_NOTFOUND || bare)) {
+        BUF_SCOPE found = {.max = 1024};
+        find_postmaster(&found);
+        struct slice postmaster = buf_slice(&found);
+        if (postmaster.n == 0)
+            return say(&why, e);
         if (directory_resolve(postmaster, a, ret, ret_n, &why) == 0)
             return 0;
         if (why.code == ERR_UNSUPPORTED)

@@ -9,5 +9,6 @@
 int mail_submit_sender(uint64_t account, struct slice from, struct err *e);
 /* Every address of From and Sender, when smtp.check_from. */
 int mail_submit_check(struct mail_accept *m, const struct mail_header *h, struct err *e);
-/* Adds Date and Message-ID when they are missing, takes Bcc out when smtp.strip_bcc. */
-int mail_submit_complete(struct mail_accept *m, const struct mail_header *h, struct err *e);
+/* Refuses a header that no server should send on; adds From, Sender, Date and Message-ID where they
+   must be and are not; takes Return-Path out, and Bcc when smtp.strip_bcc. */
+int mail_submit_complete(struct mail_accept *m, struct err *e);

@@ -7,18 +7,22 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/list.h"
 #include "base/metric.h"
 #include "io/conn.h"
+#include "io/loop.h"
 
 METRIC_COUNTER_BY(metrics_requests, "code", "200 400 404 405 431 505",
                   "Requests to the metrics port.");
 
-enum { HEADER_MAX = 8192, IDLE_MS = 60 * 1000 };
+/* A request has REQUEST_MS from its first byte to its last. */
+enum { HEADER_MAX = 8192, IDLE_MS = 60 * 1000, REQUEST_MS = 10 * 1000 };
 enum code_index { OK, BAD, NOT_FOUND, NOT_ALLOWED, TOO_LARGE, VERSION };
 
 static const char *const status_lines[] = {
@@ -193,6 +197,10 @@ static enum code_index read_head(struct slice head, struct request *r)
     r->head = slice_eq(method, S("HEAD"));
     if (!r->head && !slice_eq(method, S("GET")))
         return NOT_ALLOWED;
+    if (slice_startsi(target, S("http://"))) { /* 3.2.2: MUST be accepted in that form too */
+        ptrdiff_t slash = slice_find(slice_from(target, 7), '/');
+        target = slash < 0 ? S("/") : slice_from(target, 7 + (size_t)slash);
+    }
     r->path = slice_cut(&target, '?');
     return OK;
 }
@@ -211,11 +219,38 @@ static void answer(struct conn *c, const struct request *r)
     }
 }
 
-static size_t on_input(struct conn *c, struct slice in)
+struct client {
+    struct conn *c;
+    struct timer request;
+    bool timed;
+};
+
+static void request_late(struct timer *t)
+{
+    struct client *k = list_entry(t, struct client, request);
+    k->timed = false;
+    conn_close(k->c);
+}
+
+/* A part of a request is there, or none. */
+static void time_request(struct client *k, bool begun)
+{
+    if (!begun)
+        timer_stop(&k->request);
+    else if (!k->timed)
+        timer_start(conn_loop(k->c), &k->request, REQUEST_MS, request_late);
+    k->timed = begun;
+}
+
+static size_t take_requests(struct conn *c, struct slice in)
 {
     size_t at = 0;
     while (at < in.n && conn_unsent(c) < 256 * 1024) {
         struct slice rest = slice_from(in, at);
+        if (slice_starts(rest, S("\r\n"))) { /* RFC 9112 2.2: in front of a request line */
+            at += 2;
+            continue;
+        }
         ptrdiff_t end = slice_search(slice_sub(rest, 0, HEADER_MAX), S("\r\n\r\n"));
         if (end < 0 && rest.n < HEADER_MAX)
             break;
@@ -237,8 +272,19 @@ static size_t on_input(struct conn *c, struct slice in)
     return at;
 }
 
+static size_t on_input(struct conn *c, struct slice in)
+{
+    size_t taken = take_requests(c, in);
+    time_request(conn_user(c), taken < in.n && conn_unsent(c) < 256 * 1024);
+    return taken;
+}
+
 static void on_opened(struct conn *c)
 {
+    struct client *k = calloc(1, sizeof(*k));
+    BUG_IF(!k);
+    k->c = c;
+    conn_set_user(c, k);
     conn_timeout(c, IDLE_MS);
 }
 
@@ -254,9 +300,12 @@ static void on_drained(struct conn *c)
 
 static void on_closed(struct conn *c, enum conn_end why, const char *text)
 {
-    (void)c;
+    struct client *k = conn_user(c);
     (void)why;
     (void)text;
+    if (k)
+        timer_stop(&k->request);
+    free(k);
 }
 
 const struct conn_ops http_metrics_ops = {

@@ -11,18 +11,30 @@ static enum smtp_data_mode mode_of(const struct smtp_session *s)
     return s->profile->kind == KIND_LMTP ? SMTP_DATA_NORMALISE : SMTP_DATA_STRICT;
 }
 
+/* RFC 2033 4.3: BDAT LAST has one reply for each recipient that was taken, none when none was. */
+static void answer_thrown(struct smtp_session *s)
+{
+    bool each = s->profile->kind == KIND_LMTP && s->chunk_last;
+    size_t n = each ? s->owed : 1;
+    if (each)
+        s->owed = 0;
+    for (size_t i = 0; i < n && !s->ended; i++)
+        smtp_session_error(s, 503, "5.5.1", "MAIL and RCPT come before BDAT");
+}
+
 static void chunk_over(struct smtp_session *s)
 {
     struct smtp_transaction *t = s->t;
     s->reading = READ_COMMAND;
     if (s->chunk_thrown) {
-        smtp_session_error(s, 503, "5.5.1", "MAIL and RCPT come before BDAT");
+        answer_thrown(s);
     } else if (s->chunk_last) {
         smtp_data_finish(&t->data, &t->decoded);
         smtp_transaction_feed(s, SNONE); /* the line end that was added */
         smtp_transaction_finish(s);
     } else if (t->refused_code) { /* said once, now: the rest has no transaction */
         smtp_session_refuse(s, t->refused_code, "5.3.0", &t->refused);
+        s->owed = t->n;
         smtp_transaction_end(s);
     } else {
         smtp_session_reply(s, 250, "2.0.0", "Chunk taken");

@@ -8,5 +8,6 @@ void smtp_cmd_rset(struct smtp_session *s, struct slice args)
         return;
     }
     smtp_transaction_end(s);
+    s->owed = 0;
     smtp_session_reply(s, 250, "2.0.0", "Ok");
 }

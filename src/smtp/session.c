@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/metric.h"
 #include "base/utf8.h"
 #include "io/peers.h"
@@ -274,10 +275,31 @@ static size_t read_some(struct smtp_session *s, struct slice in)
     return read_line(s, in);
 }
 
+/* Who sends a byte now and then is not idle: a command has smtp.idle_timeout for all of it, and
+   where a login is needed it comes within three times that. */
+static bool is_overdue(const struct smtp_session *s)
+{
+    int64_t now = clock_mono_ms(), patience = setting_get(&set_smtp_idle_timeout);
+    if (s->profile->kind == KIND_SUBMISSION && !s->logged_in && now - s->opened_ms > 3 * patience)
+        return true;
+    return s->line_since_ms && now - s->line_since_ms > patience;
+}
+
+static void note_line(struct smtp_session *s, bool rest)
+{
+    bool command = s->reading == READ_COMMAND || s->reading == READ_AUTH;
+    if (s->busy || !command || !(rest || s->line.skipping))
+        s->line_since_ms = 0;
+    else if (s->line_since_ms == 0)
+        s->line_since_ms = clock_mono_ms();
+}
+
 static size_t on_input(struct conn *c, struct slice in)
 {
     struct smtp_session *s = conn_user(c);
     size_t at = 0;
+    if (!s->busy && !s->ended && is_overdue(s))
+        smtp_session_end(s, 421, "4.4.2", "Timeout: closing");
     if (!s->greeted) { /* RFC 5321 3.1: the client waits for the greeting */
         timer_stop(&s->greeting);
         smtp_session_end(s, 554, "5.5.1", "You spoke before the greeting");
@@ -290,6 +312,7 @@ static size_t on_input(struct conn *c, struct slice in)
         at += n;
         smtp_transaction_spool(s);
     }
+    note_line(s, at < in.n);
     return s->ended || s->securing ? in.n : at; /* plain text behind STARTTLS is thrown away */
 }
 
@@ -307,6 +330,7 @@ static void on_opened(struct conn *c)
     s->c = c;
     s->profile = conn_service(c);
     s->state = STATE_START;
+    s->opened_ms = clock_mono_ms();
     conn_set_user(c, s);
     conn_timeout(c, setting_get(&set_smtp_idle_timeout));
     metric_add(&metric_smtp_sessions, s->profile->index, 1);

@@ -63,6 +63,7 @@ struct smtp_session {
     bool securing; /* between STARTTLS and the end of the handshake */
     unsigned errors, messages;
     struct line_scan line;
+    int64_t opened_ms, line_since_ms; /* the command in hand began; 0: there is none */
     char helo[SMTP_DOMAIN_MAX + 1];
     struct smtp_client_facts client, forward; /* XCLIENT, XFORWARD */
     struct identity who;                      /* when logged_in */
@@ -71,6 +72,7 @@ struct smtp_session {
     /* BDAT */
     uint64_t chunk_left;
     bool chunk_last, chunk_thrown;
+    size_t owed; /* LMTP: recipients of the transaction that a refused chunk ended */
     struct timer greeting;
 };
 

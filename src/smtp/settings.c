@@ -7,7 +7,7 @@
 #include "smtp/smtp.h"
 
 SETTING(
-    smtp, line_max, SIZE, 2048, 512, 64 * KiB,
+    smtp, line_max, SIZE, 2048, 1280, 64 * KiB,
     "Longest command line. RFC 5321 4.5.3.1.4 asks for 512, parameters of extensions for more.");
 SETTING(smtp, text_line_max, SIZE, 16 * MiB, 1000, GiB,
         "Longest line of a message. RFC 5321 4.5.3.1.6 asks for 1000; longer ones are kept as they "

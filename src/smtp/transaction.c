@@ -25,6 +25,7 @@ int smtp_transaction_begin(struct smtp_session *s, struct err *e)
         free(t);
         return err_set(e, ERR_LIMIT, "4.5.3 Too many messages in one session");
     }
+    s->owed = 0;
     t->arena.limit = ARENA_MAX;
     t->trace = trace_new();
     t->decoded.max = 4 * MiB;

@@ -1,10 +1,12 @@
 """The parsers that are not mail: PROXY headers, the control socket, HTTP for metrics, DEFLATE, names in
 logs, exports. Classes 10, 13, 14, 19 to 21 as far as they are served, and 24."""
 import contextlib
+import itertools
 import json
 import re
 import socket
 import struct
+import time
 import zlib
 
 import pytest
@@ -171,6 +173,8 @@ HTTP = [
     (b"GET /metrics HTTP/1.0\r\n\r\n", b"505"), (b"GET\r\n\r\n", b"400"), (b"\0\r\n\r\n", b"400"),
     (b"GET /" + b"x" * 10000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"431"),
     (b"GET /metrics HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 100000 + b"\r\n", b"431"), (b"x" * 100000, b"431"),
+    (b"\r\nGET http://x/nothing HTTP/1.1\r\nHost: x\r\n\r\n", b"404"), (b"GET http://x HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
+    (b"GET http://x:9256/healthz?a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"200"),
     (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"505"), (b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
 ]
 
@@ -180,6 +184,24 @@ def test_http(server, watch, data, code):
     got, closed = attack(server, "METRICS", data, seconds=20)
     assert closed and got.startswith(b"HTTP/1.1 " + code), got[:200]
     assert got.count(b"HTTP/1.1 ") == 1, "a second answer"
+    watch.lives()
+
+
+def test_http_drips_end(server, watch):
+    """A request has ten seconds for all of it, however its bytes come."""
+    with socket.create_connection((server.host, server.ports["METRICS"]), 10) as s:
+        s.settimeout(0.5)
+        began = time.monotonic()
+        with pytest.raises(OSError):
+            for byte in itertools.cycle(b"GET /metrics HTTP/1.1\r\nHost: x\r\nA: "):
+                s.sendall(bytes([byte]))
+                try:
+                    if s.recv(1000) == b"":
+                        raise ConnectionError
+                except TimeoutError:
+                    pass
+                assert time.monotonic() - began < 30
+        assert time.monotonic() - began > 5
     watch.lives()
 
 

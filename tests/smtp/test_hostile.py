@@ -194,3 +194,46 @@ def test_who_never_reads_is_held(server):
         assert sent < 100_000_000
     with Proxied(server, V1) as smtp:
         assert smtp.ask("NOOP")[0] == 250
+
+
+def test_a_byte_at_a_time_is_served(server):
+    """A whole session, each byte in a packet of its own, and the end of the message too."""
+    with Proxied(server, V1, hello=False) as smtp:
+        for part, codes in ((b"EHLO x.example\r\n", [250]), (b"MAIL FROM:<a@b.example> SIZE=20\r\n", [250]),
+                            (b"RCPT TO:<user3@example.test>\r\n", [250]), (b"DATA\r\n", [354]),
+                            (b"Subject: slow\r\n\r\n..\r\n.x\r\n\r\n.\r\n", [250]),
+                            (b"MAIL FROM:<>\r\n", [250]), (b"RCPT TO:<user3@example.test>\r\n", [250]),
+                            (b"BDAT 5\r\nA: b\rBDAT 4 LAST\r\n\n\r\nc", [250, 250]), (b"QUIT\r\n", [221])):
+            for n in range(len(part)):
+                smtp.send(part[n:n + 1])
+                time.sleep(0.002)
+            assert [smtp.reply()[0] for _ in codes] == codes, part
+    with Pop3(server, "user3@example.test", tls=True) as pop3:
+        assert pop3.ok("STAT").split()[1] == b"2"
+        assert pop3.retr(1).endswith(b"Subject: slow\r\n\r\n.\r\nx\r\n\r\n") and pop3.retr(2).endswith(b"A: b\r\n\r\nc\r\n")
+
+
+@pytest.mark.parametrize("port,begin", [("SMTP", b""), ("SMTP", b"x" * 5000), ("LMTP", b"")], ids=repr)
+def test_a_command_has_one_time_for_all_of_it(server, port, begin):
+    with Proxied(server, V1, port) as smtp:
+        smtp.send(begin)
+        began = time.monotonic()
+        smtp.sock.settimeout(0.5)
+        got = b""
+        while b"421 4.4.2" not in got and time.monotonic() - began < 20:
+            try:
+                smtp.send(b"N")
+                got += smtp.sock.recv(1000)
+            except TimeoutError:
+                pass
+        assert b"421 4.4.2" in got and time.monotonic() - began > 1
+
+
+def test_submission_wants_a_login_in_time(server):
+    """Whole commands now and then, and never a login: three times the limit."""
+    with Smtp(server, "SUBMISSION") as smtp:
+        began, code = time.monotonic(), 250
+        while code == 250 and time.monotonic() - began < 30:
+            code, text = smtp.ask("NOOP")
+            time.sleep(0.4)
+        assert (code, text[:5]) == (421, "4.4.2") and time.monotonic() - began > 5

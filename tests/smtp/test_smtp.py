@@ -247,6 +247,20 @@ def test_lmtp_with_bdat_answers_for_each(server):
     assert got.endswith(b"Subject: x\r\n\r\n.\r\n.b\r\n")
 
 
+def test_lmtp_bdat_without_recipients(server):
+    """RFC 2033 4.3: no reply to BDAT LAST without recipients; one for each after a refused chunk."""
+    with Smtp(server, "LMTP") as lmtp:
+        lmtp.ask("MAIL FROM:<a@b.example>")
+        lmtp.ask("RCPT TO:<nobody@example.test>")
+        lmtp.send(b"BDAT 3\r\nabcBDAT 3 LAST\r\nabcNOOP\r\n")
+        assert [lmtp.reply()[0], lmtp.reply()[0]] == [503, 250]
+        lmtp.ask("MAIL FROM:<a@b.example>")
+        lmtp.ask("RCPT TO:<user1@example.test>")
+        lmtp.ask("RCPT TO:<user1@example.test>")
+        lmtp.send(b"BDAT 150000\r\n" + b"x" * 150000 + b"BDAT 3 LAST\r\nabcBDAT 0 LAST\r\nNOOP\r\n")
+        assert [lmtp.reply()[0] for _ in range(4)] == [552, 503, 503, 250]
+
+
 # Text
 
 def test_bdat_and_binarymime(server):
@@ -323,7 +337,7 @@ def test_order_of_commands(server):
         assert smtp.ask("RCPT TO:<user1@example.test>")[0] == 250
         smtp.hello()  # RFC 5321 4.1.4: ends the transaction
         assert smtp.ask("RCPT TO:<user1@example.test>")[0] == 503
-        for line, code in (("VRFY user1", 252), ("EXPN team", 502), ("HELP", 214), ("NOOP x", 250), ("RSET", 250)):
+        for line, code in (("VRFY user1", 252), ("EXPN team", 252), ("EXPN", 501), ("VRFY", 501), ("HELP MAIL", 214), ("RSET x", 501), ("DATA x", 503), ("HELP", 214), ("NOOP x", 250), ("RSET", 250)):
             assert smtp.ask(line)[0] == code
         assert smtp.ask("QUIT")[0] == 221 and smtp.is_closed()
 
