@@ -18,16 +18,19 @@ def server():
     own.stop()
 
 
+def context_for(version):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.minimum_version = context.maximum_version = version
+    return context
+
+
 def b64(data):
     return base64.b64encode(data)
 
 
 class Client:
-    def __init__(self, server, version, session=None):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        context.minimum_version = context.maximum_version = version
-        self.context = context
+    def __init__(self, server, context, session=None):
         self.raw = socket.create_connection((server.host, server.ports["SUBMISSIONS"]), 30)
         self.tls = context.wrap_socket(self.raw, session=session)
         self.file = self.tls.makefile("rwb", buffering=0)
@@ -67,9 +70,9 @@ class Client:
 
 def test_tls_unique_below_1_3(server):
     """RFC 5929 3.1: the first Finished message, also of a resumed session."""
-    session = None
+    context, session = context_for(ssl.TLSVersion.TLSv1_2), None
     for resumed in (False, True):
-        c = Client(server, ssl.TLSVersion.TLSv1_2, session)
+        c = Client(server, context, session)
         assert c.tls.session_reused == resumed
         session = c.tls.session
         right = c.tls.get_channel_binding("tls-unique")
@@ -79,7 +82,7 @@ def test_tls_unique_below_1_3(server):
 
 
 def test_tls_unique_is_nothing_in_1_3(server):
-    c = Client(server, ssl.TLSVersion.TLSv1_3)
+    c = Client(server, context_for(ssl.TLSVersion.TLSv1_3))
     assert c.scram(b"tls-unique", c.tls.get_channel_binding("tls-unique") or b"").startswith(b"5")
     c.close()
 
@@ -87,7 +90,7 @@ def test_tls_unique_is_nothing_in_1_3(server):
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=str)
 def test_the_end_point(server, version):
     """RFC 5929 4.1: the certificate's own hash function; ours is SHA-256."""
-    c = Client(server, version)
+    c = Client(server, context_for(version))
     right = hashlib.sha256(c.tls.getpeercert(binary_form=True)).digest()
     assert c.scram(b"tls-server-end-point", right[::-1]).startswith(b"535")
     assert c.scram(b"tls-server-end-point", right, b"wrong").startswith(b"535")
