@@ -14,6 +14,7 @@
 #include "base/metric.h"
 #include "base/random.h"
 #include "base/setting.h"
+#include "base/spent.h"
 #include "base/utf8.h"
 
 SETTING(auth, hash_parallel, INT, 2, 1, 256,
@@ -131,7 +132,7 @@ static int gate_enter(struct err *e)
         } else {
             metric_set(&metric_auth_hash_waiting, 0, ++gate.waiting);
             while (gate.running >= setting_get(&set_auth_hash_parallel))
-                pthread_cond_wait(&gate.turn, &gate.lock);
+                spent_wait(&gate.turn, &gate.lock);
             metric_set(&metric_auth_hash_waiting, 0, --gate.waiting);
         }
     }

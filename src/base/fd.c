@@ -7,6 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/spent.h"
+
 void fd_closep(int *fd)
 {
     int saved = errno;
@@ -47,7 +50,7 @@ int fd_pwrite_all(int fd, const void *p, size_t n, int64_t offset)
     return 0;
 }
 
-ptrdiff_t fd_pread_full(int fd, void *p, size_t n, int64_t offset)
+static ptrdiff_t pread_full(int fd, void *p, size_t n, int64_t offset)
 {
     char *at = p;
     size_t left = n;
@@ -64,6 +67,14 @@ ptrdiff_t fd_pread_full(int fd, void *p, size_t n, int64_t offset)
         left -= (size_t)got;
     }
     return (ptrdiff_t)(n - left);
+}
+
+ptrdiff_t fd_pread_full(int fd, void *p, size_t n, int64_t offset)
+{
+    int64_t began = clock_mono_us();
+    ptrdiff_t got = pread_full(fd, p, n, offset);
+    spent_add(SPENT_DISK, clock_mono_us() - began);
+    return got;
 }
 
 int file_read(const char *path, struct buf *b, struct err *e)

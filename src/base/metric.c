@@ -2,14 +2,24 @@
 #include "base/metric.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 static struct metric *all;
 
-/* Upper bounds in microseconds; the last bucket takes the rest. */
+/* Upper bounds; the last bucket takes the rest. */
 static const int64_t bounds_us[METRIC_BUCKETS - 1] = {
     100,   250,    500,    1000,   2500,    5000,    10000,    25000,
     50000, 100000, 250000, 500000, 1000000, 2500000, 10000000,
 };
+static const int64_t bounds_sizes[METRIC_BUCKETS - 1] = {
+    1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384, 65536, 1048576,
+};
+
+static const int64_t *bounds_of(const struct metric *m)
+{
+    return m->kind == METRIC_KIND_SIZES ? bounds_sizes : bounds_us;
+}
 
 void metric_register(struct metric *m)
 {
@@ -25,27 +35,63 @@ struct metric *metric_first(void)
     return all;
 }
 
-void metric_observe_us(struct metric *m, int64_t us)
+void metric_observe(struct metric *m, unsigned value_index, int64_t n)
 {
+    struct metric_series *s = &m->series[value_index];
+    const int64_t *bounds = bounds_of(m);
     unsigned i = 0;
-    while (i < METRIC_BUCKETS - 1 && us > bounds_us[i])
+    while (i < METRIC_BUCKETS - 1 && n > bounds[i])
         i++;
-    atomic_fetch_add_explicit(&m->buckets[i], 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&m->sum_us, us, memory_order_relaxed);
+    atomic_fetch_add_explicit(&s->buckets[i], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&s->sum, n, memory_order_relaxed);
+}
+
+unsigned metric_value(const struct metric *m, struct slice value)
+{
+    struct slice rest = slice_str(m->values);
+    for (unsigned i = 0;; i++) {
+        struct slice at = slice_cut(&rest, ' ');
+        if (!rest.p || slice_eqi(at, value))
+            return i;
+    }
+}
+
+/* label: what stands before le, such as `place="cpu",`; empty without one. */
+static void print_series(const struct metric *m, const struct metric_series *s, const char *label,
+                         struct buf *out)
+{
+    const int64_t *bounds = bounds_of(m);
+    bool sizes = m->kind == METRIC_KIND_SIZES;
+    int n = (int)strlen(label);
+    int64_t total = 0;
+    for (unsigned i = 0; i < METRIC_BUCKETS - 1; i++) {
+        total += s->buckets[i];
+        buf_addf(out, "carbonado_%s_bucket{%sle=\"%.9g\"} %" PRId64 "\n", m->name, label,
+                 (double)bounds[i] / (sizes ? 1 : 1e6), total);
+    }
+    total += s->buckets[METRIC_BUCKETS - 1];
+    buf_addf(out, "carbonado_%s_bucket{%sle=\"+Inf\"} %" PRId64 "\n", m->name, label, total);
+    const char *open = n ? "{" : "", *close = n ? "}" : "";
+    n -= n > 0; /* without the comma */
+    buf_addf(out, "carbonado_%s_sum%s%.*s%s %.*f\n", m->name, open, n, label, close, sizes ? 0 : 6,
+             (double)s->sum / (sizes ? 1 : 1e6));
+    buf_addf(out, "carbonado_%s_count%s%.*s%s %" PRId64 "\n", m->name, open, n, label, close,
+             total);
 }
 
 static void print_histogram(const struct metric *m, struct buf *out)
 {
-    int64_t total = 0;
-    for (unsigned i = 0; i < METRIC_BUCKETS - 1; i++) {
-        total += m->buckets[i];
-        buf_addf(out, "carbonado_%s_bucket{le=\"%g\"} %" PRId64 "\n", m->name,
-                 (double)bounds_us[i] / 1e6, total);
+    if (!m->label) {
+        print_series(m, &m->series[0], "", out);
+        return;
     }
-    total += m->buckets[METRIC_BUCKETS - 1];
-    buf_addf(out, "carbonado_%s_bucket{le=\"+Inf\"} %" PRId64 "\n", m->name, total);
-    buf_addf(out, "carbonado_%s_sum %.6f\n", m->name, (double)m->sum_us / 1e6);
-    buf_addf(out, "carbonado_%s_count %" PRId64 "\n", m->name, total);
+    struct slice rest = slice_str(m->values);
+    for (unsigned i = 0; rest.p && i < METRIC_VALUES; i++) {
+        char label[128];
+        struct slice value = slice_cut(&rest, ' ');
+        snprintf(label, sizeof(label), "%s=\"%.*s\",", m->label, SARG(value));
+        print_series(m, &m->series[i], label, out);
+    }
 }
 
 static void print_values(const struct metric *m, struct buf *out)
@@ -64,11 +110,11 @@ static void print_values(const struct metric *m, struct buf *out)
 
 void metric_print_all(struct buf *out)
 {
-    static const char *const kinds[] = {"counter", "gauge", "histogram"};
+    static const char *const kinds[] = {"counter", "gauge", "histogram", "histogram"};
     for (const struct metric *m = all; m; m = m->next) {
         buf_addf(out, "# HELP carbonado_%s %s\n# TYPE carbonado_%s %s\n", m->name, m->help, m->name,
                  kinds[m->kind]);
-        if (m->kind == METRIC_KIND_HISTOGRAM)
+        if (m->series)
             print_histogram(m, out);
         else
             print_values(m, out);

@@ -6,9 +6,20 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "base/slice.h"
 
-enum metric_kind { METRIC_KIND_COUNTER, METRIC_KIND_GAUGE, METRIC_KIND_HISTOGRAM };
+enum metric_kind {
+    METRIC_KIND_COUNTER,
+    METRIC_KIND_GAUGE,
+    METRIC_KIND_HISTOGRAM, /* of durations: observed in microseconds, printed in seconds */
+    METRIC_KIND_SIZES,     /* a histogram of plain numbers */
+};
 enum { METRIC_VALUES = 24, METRIC_BUCKETS = 16 };
+
+struct metric_series {
+    _Atomic int64_t buckets[METRIC_BUCKETS]; /* the last takes what is over all bounds */
+    _Atomic int64_t sum;
+};
 
 struct metric {
     const char *name; /* without the carbonado_ prefix */
@@ -17,27 +28,36 @@ struct metric {
     const char *label;  /* NULL: none */
     const char *values; /* "ok refused failed": at most METRIC_VALUES, by index */
     _Atomic int64_t n[METRIC_VALUES];
-    _Atomic int64_t buckets[METRIC_BUCKETS]; /* histogram: see metric_bounds_us */
-    _Atomic int64_t sum_us;
+    struct metric_series *series; /* of a histogram: one for each value */
     struct metric *next;
 };
 
-#define METRIC_(name_, kind_, label_, values_, help_)                                              \
+#define METRIC_(name_, kind_, label_, values_, series_, help_)                                     \
     struct metric metric_##name_ = {.name = #name_,                                                \
                                     .help = help_,                                                 \
                                     .kind = METRIC_KIND_##kind_,                                   \
                                     .label = label_,                                               \
-                                    .values = values_};                                            \
+                                    .values = values_,                                             \
+                                    .series = series_};                                            \
     __attribute__((constructor)) static void metric_register_##name_(void)                         \
     {                                                                                              \
         metric_register(&metric_##name_);                                                          \
     }                                                                                              \
     _Static_assert(1, "")
-#define METRIC_COUNTER(name, help) METRIC_(name, COUNTER, NULL, NULL, help)
-#define METRIC_COUNTER_BY(name, label, values, help) METRIC_(name, COUNTER, label, values, help)
-#define METRIC_GAUGE(name, help) METRIC_(name, GAUGE, NULL, NULL, help)
-#define METRIC_GAUGE_BY(name, label, values, help) METRIC_(name, GAUGE, label, values, help)
-#define METRIC_HISTOGRAM(name, help) METRIC_(name, HISTOGRAM, NULL, NULL, help) /* durations */
+#define METRIC_COUNTER(name, help) METRIC_(name, COUNTER, NULL, NULL, NULL, help)
+#define METRIC_COUNTER_BY(name, label, values, help)                                               \
+    METRIC_(name, COUNTER, label, values, NULL, help)
+#define METRIC_GAUGE(name, help) METRIC_(name, GAUGE, NULL, NULL, NULL, help)
+#define METRIC_GAUGE_BY(name, label, values, help) METRIC_(name, GAUGE, label, values, NULL, help)
+#define METRIC_HISTOGRAM(name, help)                                                               \
+    static struct metric_series metric_series_##name[1];                                           \
+    METRIC_(name, HISTOGRAM, NULL, NULL, metric_series_##name, help)
+#define METRIC_HISTOGRAM_BY(name, label, values, help)                                             \
+    static struct metric_series metric_series_##name[METRIC_VALUES];                               \
+    METRIC_(name, HISTOGRAM, label, values, metric_series_##name, help)
+#define METRIC_SIZES(name, help)                                                                   \
+    static struct metric_series metric_series_##name[1];                                           \
+    METRIC_(name, SIZES, NULL, NULL, metric_series_##name, help)
 #define METRIC_DECLARE(name) extern struct metric metric_##name
 
 void metric_register(struct metric *m);
@@ -58,6 +78,15 @@ static inline void metric_set(struct metric *m, unsigned value_index, int64_t n)
     atomic_store_explicit(&m->n[value_index], n, memory_order_relaxed);
 }
 
-void metric_observe_us(struct metric *m, int64_t us); /* histogram */
+void metric_observe(struct metric *m, unsigned value_index, int64_t n); /* histograms */
+
+static inline void metric_observe_us(struct metric *m, int64_t us)
+{
+    metric_observe(m, 0, us);
+}
+
+/* The index of a value of the label; of the last ("other") when there is no such. ASCII case is
+   ignored. */
+unsigned metric_value(const struct metric *m, struct slice value);
 
 void metric_print_all(struct buf *out);

@@ -7,6 +7,8 @@ METRIC_COUNTER(test_total, "Things.");
 METRIC_COUNTER_BY(test_by_total, "result", "ok refused failed", "Things by result.");
 METRIC_GAUGE(test_now, "How many.");
 METRIC_HISTOGRAM(test_seconds, "How long.");
+METRIC_HISTOGRAM_BY(test_by_seconds, "command", "fetch store other", "How long each.");
+METRIC_SIZES(test_sizes, "How many at once.");
 
 static bool prints(const char *line)
 {
@@ -45,6 +47,31 @@ static void histogram_buckets_add_up(void **state)
         prints("carbonado_test_seconds_sum 123456.789213\ncarbonado_test_seconds_count 3\n"));
 }
 
+static void histograms_by_label_and_of_numbers(void **state)
+{
+    (void)state;
+    struct metric *m = &metric_test_by_seconds;
+    assert_int_equal(metric_value(m, S("FETCH")), 0);
+    assert_int_equal(metric_value(m, S("store")), 1);
+    assert_int_equal(metric_value(m, S("sto")), 2);
+    assert_int_equal(metric_value(m, S("")), 2);
+    metric_observe(m, 1, 3000000);
+    assert_true(prints("carbonado_test_by_seconds_bucket{command=\"store\",le=\"2.5\"} 0\n"
+                       "carbonado_test_by_seconds_bucket{command=\"store\",le=\"10\"} 1\n"
+                       "carbonado_test_by_seconds_bucket{command=\"store\",le=\"+Inf\"} 1\n"
+                       "carbonado_test_by_seconds_sum{command=\"store\"} 3.000000\n"
+                       "carbonado_test_by_seconds_count{command=\"store\"} 1\n"));
+    assert_true(prints("carbonado_test_by_seconds_count{command=\"other\"} 0\n"));
+    metric_observe(&metric_test_sizes, 0, 3);
+    metric_observe(&metric_test_sizes, 0, 2000000);
+    assert_true(prints("# TYPE carbonado_test_sizes histogram\n"));
+    assert_true(prints("carbonado_test_sizes_bucket{le=\"2\"} 0\n"
+                       "carbonado_test_sizes_bucket{le=\"4\"} 1\n"));
+    assert_true(prints("carbonado_test_sizes_bucket{le=\"1048576\"} 1\n"
+                       "carbonado_test_sizes_bucket{le=\"+Inf\"} 2\n"
+                       "carbonado_test_sizes_sum 2000003\n"));
+}
+
 static void every_row_is_well_formed(void **state)
 {
     (void)state;
@@ -66,6 +93,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counters_and_gauges),
         cmocka_unit_test(histogram_buckets_add_up),
+        cmocka_unit_test(histograms_by_label_and_of_numbers),
         cmocka_unit_test(every_row_is_well_formed),
     };
     return RUN_TESTS(tests);

@@ -21,6 +21,7 @@ const struct cli_command cmd_serve = {
     .help =
         "Stays in the foreground and logs to stderr. Started as root it binds its ports, then\n"
         "becomes the owner of the state directory for good. SIGHUP reads the configuration and\n"
-        "the certificates again; connections that are open go on.",
+        "the certificates again; connections that are open go on. SIGUSR1 writes what the server\n"
+        "does at the moment to STATE/run/dump-DATE.txt.",
     .run = run,
 };

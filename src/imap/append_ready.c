@@ -123,7 +123,7 @@ static void call_helpers(struct sharing *sh)
         struct helper *h = calloc(1, sizeof(*h));
         BUG_IF(!h);
         h->sh = sh;
-        h->job = (struct job){.place = PLACE_CPU, .run = help, .done = helped};
+        h->job = (struct job){.place = PLACE_CPU, .run = help, .what = "APPEND", .done = helped};
         pthread_mutex_lock(&sh->lock);
         sh->refs++;
         pthread_mutex_unlock(&sh->lock);

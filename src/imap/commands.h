@@ -30,6 +30,7 @@ struct cmd_def {
 
 const struct cmd_def *command_find(struct slice name); /* without case; NULL */
 size_t command_each(const struct cmd_def **ret);       /* the table, sorted by name */
-void command_count(const struct cmd_def *c);           /* for metrics; NULL: not a command */
+/* For metrics; NULL: not a command. */
+void command_count(const struct cmd_def *c, int64_t us);
 
 extern const struct cmd_def command_idle_sync; /* what IDLE runs for a notice */

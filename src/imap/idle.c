@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "imap/commands.h"
 #include "imap/cmds.h"
 
@@ -56,7 +57,7 @@ enum cmd_next cmd_idle(struct request *r, struct txn *t)
     s->mode = MODE_IDLE;
     s->line_n = 0;
     s->commands++;
-    command_count(r->cmd);
+    command_count(r->cmd, clock_mono_us() - r->began_us);
     session_write(s, S("+ idling\r\n"));
     request_free(r);
     s->req = NULL;

@@ -19,10 +19,10 @@
 #include "imap/settings.h"
 #include "imap/updates.h"
 #include "mail/spool.h"
+#include "mail/timing.h"
 #include "store/store.h"
 
 METRIC_COUNTER_BY(imap_results, "result", "ok no bad", "IMAP commands by result.");
-METRIC_HISTOGRAM(imap_command_seconds, "Time from a command's last byte to its reply.");
 
 enum { OUTPUT_READY = 64 * 1024 }; /* under so much unsent the next step is made at once */
 
@@ -191,6 +191,7 @@ void request_prepare(struct request *r, enum place place)
     r->job.place = place;
     r->job.account = r->s->account;
     r->job.run = job_run;
+    r->job.what = r->cmd ? r->cmd->name.p : "IMAP";
     r->job.done = job_back;
 }
 
@@ -319,8 +320,13 @@ static void count(struct request *r)
 {
     int64_t us = clock_mono_us() - r->began_us;
     metric_add(&metric_imap_results, r->outcome == CMD_DONE ? 0 : r->bad ? 2 : 1, 1);
-    metric_observe_us(&metric_imap_command_seconds, us);
-    command_count(r->cmd);
+    command_count(r->cmd, us);
+    timing_over(&(struct timing){.protocol = "imap",
+                                 .command = r->cmd ? r->cmd->name : S("?"),
+                                 .login = slice_str(r->s->address),
+                                 .conn = r->s->conn,
+                                 .error = r->outcome == CMD_DONE ? ERR_OK : r->job.err.code,
+                                 .spent = &r->job.spent});
     if (r->job.err.code == ERR_IO || r->job.err.code == ERR_CORRUPT || r->job.err.code == ERR_BUG)
         LOG(LOG_ERROR, "imap.command", LF("command", r->cmd ? r->cmd->name : S("?")),
             LFZ("user", r->s->address ? r->s->address : ""), LFZ("error", r->job.err.text));

@@ -46,7 +46,8 @@ void spooling_write(struct session *s, struct spool *spool)
     BUG_IF(!w);
     w->s = s;
     w->spool = spool;
-    w->job = (struct job){.loop = s->loop, .place = PLACE_CPU, .run = run, .done = done};
+    w->job = (struct job){
+        .loop = s->loop, .place = PLACE_CPU, .run = run, .what = "literal", .done = done};
     session_pause(s);
     job_submit(&w->job);
 }

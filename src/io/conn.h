@@ -121,3 +121,15 @@ struct conn_info {
 /* Every connection of every loop, one loop after the other; fn runs on the loops, must be quick,
    and returns non-zero to stop. Not from a loop's thread. */
 void conns_each(int (*fn)(const struct conn_info *, void *arg), void *arg);
+
+/* What a loop does now, for a state dump. Waits no longer than wait_ms: a loop that does not answer
+   is what the dump is for. Not from a loop's thread. */
+enum { LOOP_LOOK_ROWS = 64 };
+struct loop_now {
+    bool answered; /* false: nothing else is known */
+    int64_t answer_us;
+    size_t conns, ready, dirty, timers, unsent;
+    size_t rows_n; /* the first connections of it */
+    struct conn_info rows[LOOP_LOOK_ROWS];
+};
+void loop_look(unsigned index, int64_t wait_ms, struct loop_now *ret);

@@ -1,5 +1,8 @@
 /* conn_list.c - what is connected now: each loop is asked in turn, on its own thread. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "io/conn_internal.h"
@@ -55,4 +58,86 @@ void conns_each(int (*fn)(const struct conn_info *, void *arg), void *arg)
         w.loop = loop_at(i);
         loop_call(w.loop, walk_loop, &w);
     }
+}
+
+/* --- a look that does not wait for ever ---------------------------------------------------- */
+
+/* Shared by the loop and who asks; the second of them frees it. */
+struct look {
+    struct loop_msg msg;
+    struct loop *loop;
+    pthread_mutex_t lock;
+    pthread_cond_t answered;
+    unsigned users;
+    int64_t began_us;
+    struct loop_now now;
+};
+
+static void look_leave(struct look *k)
+{
+    pthread_mutex_lock(&k->lock);
+    bool last = --k->users == 0;
+    pthread_mutex_unlock(&k->lock);
+    if (!last)
+        return;
+    pthread_mutex_destroy(&k->lock);
+    pthread_cond_destroy(&k->answered);
+    free(k);
+}
+
+static size_t length(struct link *list)
+{
+    size_t n = 0;
+    list_each(at, list) n++;
+    return n;
+}
+
+static void look_run(struct loop_msg *msg)
+{
+    struct look *k = list_entry(msg, struct look, msg);
+    struct loop *l = k->loop;
+    struct loop_now *now = &k->now;
+    int64_t ms = clock_mono_ms();
+    pthread_mutex_lock(&k->lock);
+    now->answered = true;
+    now->answer_us = clock_mono_us() - k->began_us;
+    now->ready = length(&l->ready);
+    now->dirty = length(&l->dirty);
+    now->timers = l->timers;
+    list_each(at, &l->conns)
+    {
+        struct conn *c = list_entry(at, struct conn, all);
+        now->conns++;
+        now->unsent += conn_unsent(c);
+        if (now->rows_n < LOOP_LOOK_ROWS && c->state != CONN_LINGER && !c->ending)
+            describe(c, ms, &now->rows[now->rows_n++]);
+    }
+    pthread_cond_signal(&k->answered);
+    pthread_mutex_unlock(&k->lock);
+    look_leave(k);
+}
+
+void loop_look(unsigned index, int64_t wait_ms, struct loop_now *ret)
+{
+    struct look *k = calloc(1, sizeof(*k));
+    BUG_IF(!k || loop_current());
+    k->loop = loop_at(index);
+    k->users = 2;
+    k->msg.fn = look_run;
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&k->lock, NULL);
+    pthread_cond_init(&k->answered, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    struct timespec until;
+    clock_deadline(wait_ms, &until);
+    k->began_us = clock_mono_us();
+    loop_post(k->loop, &k->msg);
+    pthread_mutex_lock(&k->lock);
+    while (!k->now.answered && pthread_cond_timedwait(&k->answered, &k->lock, &until) == 0)
+        ;
+    *ret = k->now;
+    pthread_mutex_unlock(&k->lock);
+    look_leave(k);
 }

@@ -17,6 +17,7 @@
 #include "io/tls_internal.h"
 
 SETTING_DECLARE(io, handshake_timeout);
+METRIC_COUNTER_BY(tls_versions, "version", "1.2 1.3", "TLS handshakes by version.");
 METRIC_COUNTER_BY(tls_handshakes, "result", "full resumed failed", "TLS handshakes.");
 
 struct conn_tls {
@@ -140,6 +141,7 @@ static void note_session(struct conn_tls *t)
     SSL_get0_alpn_selected(t->ssl, &alpn, &alpn_n);
     snprintf(t->alpn, sizeof(t->alpn), "%.*s", alpn ? (int)alpn_n : 0, (const char *)alpn);
     metric_add(&metric_tls_handshakes, SSL_session_reused(t->ssl) ? 1 : 0, 1);
+    metric_add(&metric_tls_versions, SSL_version(t->ssl) == TLS1_3_VERSION, 1);
 }
 
 int conn_tls_handshake(struct conn *c)

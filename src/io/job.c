@@ -16,36 +16,26 @@
 
 METRIC_GAUGE_BY(job_queue, "place", "loop cpu read write", "Jobs waiting, by place.");
 METRIC_COUNTER_BY(jobs, "place", "loop cpu read write", "Jobs run, by place.");
-METRIC_HISTOGRAM(job_wait_loop_seconds, "Time from submission to the start at LOOP.");
-METRIC_HISTOGRAM(job_wait_cpu_seconds, "Time from submission to the start at CPU.");
-METRIC_HISTOGRAM(job_wait_read_seconds, "Time from submission to the start at READ.");
-METRIC_HISTOGRAM(job_wait_write_seconds, "Time from submission to the start at WRITE.");
-METRIC_HISTOGRAM(job_run_loop_seconds, "Time that a job ran at LOOP.");
-METRIC_HISTOGRAM(job_run_cpu_seconds, "Time that a job ran at CPU.");
-METRIC_HISTOGRAM(job_run_read_seconds, "Time that a job ran at READ.");
-METRIC_HISTOGRAM(job_run_write_seconds, "Time that a job ran at WRITE.");
-
-static struct metric *const wait_metric[] = {
-    &metric_job_wait_loop_seconds,
-    &metric_job_wait_cpu_seconds,
-    &metric_job_wait_read_seconds,
-    &metric_job_wait_write_seconds,
-};
-static struct metric *const run_metric[] = {
-    &metric_job_run_loop_seconds,
-    &metric_job_run_cpu_seconds,
-    &metric_job_run_read_seconds,
-    &metric_job_run_write_seconds,
-};
+METRIC_HISTOGRAM_BY(job_wait_seconds, "place", "loop cpu read write",
+                    "Time from a job's submission to its start, by place.");
+METRIC_HISTOGRAM_BY(job_run_seconds, "place", "loop cpu read write",
+                    "Time that a job ran, by place.");
 
 _Static_assert(sizeof(struct loop_msg) <= sizeof(((struct job *)0)->msg), "job.msg too small");
+
+struct worker {
+    struct pool *pool;
+    pthread_t thread;
+    const char *what; /* under the pool's lock */
+    int64_t began_us; /* 0: it waits for work */
+};
 
 struct pool {
     enum place place;
     pthread_mutex_t lock;
     pthread_cond_t some;
     struct job *head, **tail;
-    pthread_t *threads;
+    struct worker *workers;
     unsigned n;
     bool stop;
 };
@@ -74,6 +64,7 @@ static struct job *msg_job(struct loop_msg *msg)
 static void done_on_loop(struct loop_msg *msg)
 {
     struct job *job = msg_job(msg);
+    job->spent.us[SPENT_LOOP] += clock_mono_us() - job->queued_us;
     job->done(job);
 }
 
@@ -83,6 +74,7 @@ static void job_done(struct job *job)
         job->done(job);
         return;
     }
+    job->queued_us = clock_mono_us();
     job_msg(job)->fn = done_on_loop;
     loop_post(job->loop, job_msg(job));
 }
@@ -98,16 +90,22 @@ void job_finish(struct job *job, enum job_next next)
 void job_count(enum place place, int64_t wait_us, int64_t run_us)
 {
     metric_add(&metric_jobs, place, 1);
-    metric_observe_us(wait_metric[place], wait_us);
-    metric_observe_us(run_metric[place], run_us);
+    metric_observe(&metric_job_wait_seconds, place, wait_us);
+    metric_observe(&metric_job_run_seconds, place, run_us);
 }
 
 static void job_run_here(struct job *job)
 {
     enum place place = job->place;
     int64_t began = clock_mono_us(), waited = began - job->queued_us;
+    int64_t inside = spent_inside(&job->spent);
+    spent_use(&job->spent);
     enum job_next next = job->run(job, NULL);
-    job_count(place, waited, clock_mono_us() - began);
+    spent_use(NULL);
+    int64_t ran = clock_mono_us() - began;
+    job->spent.us[SPENT_QUEUE] += waited;
+    job->spent.us[SPENT_RUN] += ran - (spent_inside(&job->spent) - inside);
+    job_count(place, waited, ran);
     job_finish(job, next);
 }
 
@@ -174,7 +172,8 @@ void job_submit(struct job *job)
 
 static void *pool_thread(void *arg)
 {
-    struct pool *p = arg;
+    struct worker *w = arg;
+    struct pool *p = w->pool;
     pthread_mutex_lock(&p->lock);
     for (;;) {
         while (!p->head && !p->stop)
@@ -185,11 +184,14 @@ static void *pool_thread(void *arg)
         p->head = job->queued_next;
         if (!p->head)
             p->tail = &p->head;
+        w->what = job->what;
+        w->began_us = clock_mono_us();
         pthread_mutex_unlock(&p->lock);
         metric_add(&metric_job_queue, p->place, -1);
         job_run_here(job);
         outstanding--;
         pthread_mutex_lock(&p->lock);
+        w->began_us = 0;
     }
     pthread_mutex_unlock(&p->lock);
     return NULL;
@@ -199,14 +201,20 @@ static int pool_start(struct pool *p, unsigned n, struct err *e)
 {
     p->tail = &p->head;
     p->stop = false;
-    p->threads = calloc(n, sizeof(*p->threads));
-    BUG_IF(!p->threads);
+    p->workers = calloc(n, sizeof(*p->workers));
+    BUG_IF(!p->workers);
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int rc = 0;
-    while (p->n < n && (rc = pthread_create(&p->threads[p->n], NULL, pool_thread, p)) == 0)
-        p->n++;
+    pthread_mutex_lock(&p->lock);
+    while (p->n < n && rc == 0) {
+        struct worker *w = &p->workers[p->n];
+        w->pool = p;
+        rc = pthread_create(&w->thread, NULL, pool_thread, w);
+        p->n += rc == 0;
+    }
+    pthread_mutex_unlock(&p->lock);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return rc ? err_set(e, ERR_IO, "thread: %s", strerror(rc)) : 0;
 }
@@ -220,9 +228,9 @@ static void pool_stop(struct pool *p)
     pthread_cond_broadcast(&p->some);
     pthread_mutex_unlock(&p->lock);
     for (unsigned i = 0; i < n; i++)
-        pthread_join(p->threads[i], NULL);
-    free(p->threads);
-    p->threads = NULL;
+        pthread_join(p->workers[i].thread, NULL);
+    free(p->workers);
+    p->workers = NULL;
 }
 
 int jobs_start(unsigned cpu_threads, unsigned read_threads, struct err *e)
@@ -242,6 +250,28 @@ void jobs_stop(void)
         usleep(1000);
     pool_stop(&pools[PLACE_CPU]);
     pool_stop(&pools[PLACE_READ]);
+}
+
+void jobs_look(enum place place, struct jobs_now *ret)
+{
+    struct pool *p = &pools[place];
+    BUG_IF(place != PLACE_CPU && place != PLACE_READ);
+    *ret = (struct jobs_now){0};
+    int64_t now = clock_mono_us();
+    pthread_mutex_lock(&p->lock);
+    ret->threads = p->n;
+    for (const struct job *job = p->head; job; job = job->queued_next)
+        ret->waiting++;
+    if (p->head)
+        ret->oldest_us = now - p->head->queued_us;
+    for (unsigned i = 0; i < p->n && ret->running < JOBS_LOOK_MAX; i++) {
+        const struct worker *w = &p->workers[i];
+        if (!w->began_us)
+            continue;
+        ret->run[ret->running].what = w->what ? w->what : "?";
+        ret->run[ret->running++].us = now - w->began_us;
+    }
+    pthread_mutex_unlock(&p->lock);
 }
 
 void jobs_set_writer(void (*submit)(struct job *))

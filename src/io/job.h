@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/spent.h"
 
 struct loop;
 struct txn; /* store/txn.h */
@@ -32,7 +33,9 @@ struct job {
     uint64_t account;  /* PLACE_WRITE: whose shard */
     enum job_next (*run)(struct job *, struct txn *txn); /* txn: PLACE_WRITE only, else NULL */
     void (*done)(struct job *);
-    struct err err; /* WRITE: set by run() to have its savepoint rolled back */
+    struct err err;        /* WRITE: set by run() to have its savepoint rolled back */
+    const char *what;      /* for people who look at what runs; lives for ever; may be NULL */
+    struct spending spent; /* adds up over all places; whoever uses the job again clears it */
     /* the runner's own */
     struct job *queued_next;
     int64_t queued_us;
@@ -55,3 +58,16 @@ void jobs_set_writer(void (*submit)(struct job *first)); /* jobs linked by queue
 void job_finish(struct job *job, enum job_next next);
 /* For writers: what the metrics of a place say. */
 void job_count(enum place place, int64_t wait_us, int64_t run_us);
+
+/* What a pool does now: for people. Never waits for a job. */
+enum { JOBS_LOOK_MAX = 128 };
+struct jobs_now {
+    unsigned threads, waiting;
+    int64_t oldest_us; /* how long the first has waited */
+    unsigned running;
+    struct {
+        const char *what;
+        int64_t us; /* since it began */
+    } run[JOBS_LOOK_MAX];
+};
+void jobs_look(enum place place, struct jobs_now *ret); /* PLACE_CPU or PLACE_READ */

@@ -21,6 +21,9 @@ SETTING(smtp, max_received, INT, 100, 10, 1000,
 METRIC_COUNTER_BY(mail_accepted, "way", "mailbox spool refused",
                   "Messages taken: put into mailboxes at once, through the spool, or refused.");
 
+METRIC_HISTOGRAM(mail_accept_seconds,
+                 "Time from the end of a message to its being in mailboxes or in the spool.");
+
 enum { WAY_MAILBOX, WAY_SPOOL, WAY_REFUSED };
 
 struct accept_unit {
@@ -173,6 +176,7 @@ static void log_unit(const struct accept_unit *u)
 
 static void direct_over(struct mail_accept *m)
 {
+    spent_join(&m->spent, &m->longest);
     for (size_t i = 0; i < m->n_units; i++)
         if (m->units[i].direct)
             log_unit(&m->units[i]);
@@ -183,6 +187,8 @@ static void delivered(struct job *job)
 {
     struct accept_unit *u = list_entry(job, struct accept_unit, job);
     u->err = job->err;
+    if (spent_total(&job->spent) > spent_total(&u->m->longest))
+        u->m->longest = job->spent;
     if (--u->m->running == 0)
         direct_over(u->m);
 }
@@ -203,6 +209,7 @@ static void start_direct(struct mail_accept *m)
                               .place = PLACE_WRITE,
                               .account = u->target->account,
                               .run = run_deliver,
+                              .what = "delivery",
                               .done = delivered};
         job_submit(&u->job);
     }
@@ -284,6 +291,7 @@ static enum job_next run_queue(struct job *job, struct txn *txn)
 static void queued(struct job *job)
 {
     struct mail_accept *m = list_entry(job, struct mail_accept, job);
+    spent_join(&m->spent, &job->spent);
     for (size_t i = 0; i < m->n_units; i++)
         if (m->units[i].queue)
             m->units[i].err = job->err;
@@ -318,6 +326,7 @@ static void queue_rest(struct mail_accept *m)
                           .place = PLACE_WRITE,
                           .account = queue_account(m),
                           .run = run_queue,
+                          .what = "spooling",
                           .done = queued};
     job_submit(&m->job);
 }
@@ -341,12 +350,14 @@ static void finish(struct mail_accept *m)
                : m->queued ? WAY_SPOOL
                            : WAY_MAILBOX,
                1);
+    metric_observe_us(&metric_mail_accept_seconds, clock_mono_us() - m->began_us);
     m->done(m);
 }
 
 static void prepared(struct job *job)
 {
     struct mail_accept *m = list_entry(job, struct mail_accept, job);
+    spent_join(&m->spent, &job->spent);
     if (m->single) {
         m->units[0].err = job->err;
         direct_over(m);
@@ -408,8 +419,12 @@ static enum job_next run_prepare(struct job *job, struct txn *txn)
 void mail_accept_start(struct mail_accept *m)
 {
     m->trace_at = clock_now_ms();
-    m->job =
-        (struct job){.loop = m->loop, .place = PLACE_CPU, .run = run_prepare, .done = prepared};
+    m->began_us = clock_mono_us();
+    m->job = (struct job){.loop = m->loop,
+                          .place = PLACE_CPU,
+                          .run = run_prepare,
+                          .what = "message",
+                          .done = prepared};
     job_submit(&m->job);
 }
 

@@ -64,6 +64,9 @@ struct mail_accept {
     struct outbox_report reports[MAIL_ACCEPT_REPORTS]; /* expansion.c */
     int report_actions[MAIL_ACCEPT_REPORTS];
     size_t n_reports;
+    int64_t began_us;
+    struct spending spent;   /* until done() */
+    struct spending longest; /* of the deliveries that ran beside each other */
     bool single, queued;
 };
 

@@ -21,6 +21,8 @@ SETTING(mail, delay_notice, TIME, 4 * HOUR, SEC, 30 * DAY,
         "After so long without success the sender is told that delivery is delayed.");
 SETTING(mail, dsn_full_max, SIZE, MiB, 0, 64 * MiB,
         "A notification returns the whole message only up to this size (and only when asked to).");
+METRIC_HISTOGRAM_BY(mail_queue_age_seconds, "result", "delivered deferred failed",
+                    "Age of a message in the queue when an attempt was made.");
 METRIC_COUNTER_BY(mail_queue_results, "result", "delivered deferred failed",
                   "Recipients of the queue by outcome of an attempt.");
 
@@ -171,7 +173,10 @@ static void log_outcomes(const struct queue_run *r)
         const struct queue_outcome *o = &r->out[i];
         if (o->result == MAIL_PENDING)
             continue;
-        metric_add(&metric_mail_queue_results, (unsigned)o->result - MAIL_SENT, 1);
+        unsigned result = (unsigned)o->result - MAIL_SENT;
+        metric_add(&metric_mail_queue_results, result, 1);
+        metric_observe(&metric_mail_queue_age_seconds, result,
+                       (clock_now_ms() - m->queued_at) * 1000);
         LOG(LOG_INFO, "mail.attempt", LF("trace", m->trace), LF("from", m->from),
             LF("to", m->recipients[i].address), LFZ("result", names[o->result]),
             LFZ("status", o->status), LF("host", o->remote), LF("reply", o->reply),

@@ -83,7 +83,8 @@ void config_docs_man(struct buf *out)
 
 void config_docs_metrics(struct buf *out)
 {
-    static const char *const kinds[] = {"counter", "gauge", "histogram, seconds"};
+    static const char *const kinds[] = {"counter", "gauge", "histogram, seconds",
+                                        "histogram, numbers"};
     buf_adds(out,
              "# Metrics\n\n"
              "Made by `carbonado config docs --metrics` from the source; a test compares the two.\n"

@@ -108,8 +108,11 @@ static void start(struct control *k, size_t json_n)
         conn_abort(k->conn);
         return;
     }
-    k->job = (struct job){
-        .place = PLACE_READ, .run = run_op, .done = op_done, .loop = conn_loop(k->conn)};
+    k->job = (struct job){.place = PLACE_READ,
+                          .run = run_op,
+                          .what = "control",
+                          .done = op_done,
+                          .loop = conn_loop(k->conn)};
     k->busy = true;
     conn_pause(k->conn);
     job_submit(&k->job);

@@ -90,6 +90,14 @@ __attribute__((constructor)) static void note_start(void)
     started_ms = clock_mono_ms();
 }
 
+struct process_facts process_facts(void)
+{
+    return (struct process_facts){.resident_bytes = resident_bytes(),
+                                  .descriptors = open_descriptors(),
+                                  .cpu_ms = cpu_ms(),
+                                  .up_ms = clock_mono_ms() - started_ms};
+}
+
 static void row(struct buf *out, const char *name, const char *kind, const char *help, double v)
 {
     buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, kind, name, v);
@@ -97,14 +105,15 @@ static void row(struct buf *out, const char *name, const char *kind, const char 
 
 static void print_process(struct buf *out)
 {
+    struct process_facts facts = process_facts();
     row(out, "process_resident_memory_bytes", "gauge", "Memory of the worker.",
-        (double)resident_bytes());
+        (double)facts.resident_bytes);
     row(out, "process_open_fds", "gauge", "Open descriptors of the worker.",
-        (double)open_descriptors());
+        (double)facts.descriptors);
     row(out, "process_cpu_seconds_total", "counter", "CPU time of the worker.",
-        (double)cpu_ms() / 1000);
+        (double)facts.cpu_ms / 1000);
     row(out, "process_start_time_seconds", "gauge", "When the server started, seconds since 1970.",
-        (double)(clock_now_ms() - (clock_mono_ms() - started_ms)) / 1000);
+        (double)(clock_now_ms() - facts.up_ms) / 1000);
     buf_addf(out,
              "# HELP carbonado_info Version.\n# TYPE carbonado_info gauge\n"
              "carbonado_info{version=\"%s\"} 1\n",

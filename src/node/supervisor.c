@@ -167,6 +167,8 @@ static int worker_watch(struct supervisor *v)
             kill_at = clock_mono_ms() + STOP_MS;
         } else if (sig == SIGHUP) {
             reload(v);
+        } else if (sig == SIGUSR1) {
+            kill(v->worker, SIGUSR1);
         }
         pid_t pid = waitpid(v->worker, &v->status, WNOHANG);
         if (pid == v->worker || (pid < 0 && errno == ECHILD))
@@ -228,7 +230,7 @@ int supervisor_run(const struct serve *s, struct err *e)
 {
     struct supervisor v = {.serve = s, .lock_fd = -1, .border = -1, .signal_fd = -1};
     sigemptyset(&v.signals);
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
         sigaddset(&v.signals, signals[i]);
     sigprocmask(SIG_BLOCK, &v.signals, NULL);

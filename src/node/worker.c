@@ -21,11 +21,13 @@
 #include "mail/host.h"
 #include "node/border.h"
 #include "node/control.h"
+#include "node/dump.h"
 #include "node/http_metrics.h"
 #include "node/loops.h"
 #include "node/sandbox.h"
 #include "node/service.h"
 #include "node/state.h"
+#include "store/watch.h"
 
 SETTING(io, loops, INT, 0, 0, SOCKETS_LOOPS_MAX,
         "Event loops, each a thread with its own connections. 0: half of the cores, at most 16.");
@@ -101,9 +103,19 @@ static int loops_stage(const struct serve *s, const struct node_sockets *sockets
     return loops_start(sockets->loops, e);
 }
 
+static void slow_write(const struct slow_write *w)
+{
+    LOG(LOG_WARN, "slow.write", LFN("shard", w->shard), LFN("jobs", w->jobs),
+        LFN("bytes", w->bytes), LFN("run_ms", w->run_us / 1000),
+        LFN("write_ms", w->write_us / 1000), LFN("sync_ms", w->sync_us / 1000),
+        LFN("commit_ms", w->commit_us / 1000), LFZ("slowest", w->slowest ? w->slowest : ""),
+        LFN("slowest_ms", w->slowest_us / 1000), LFZ("result", w->failed ? "failed" : "ok"));
+}
+
 static int state_stage(const struct serve *s, const struct node_sockets *sockets, struct err *e)
 {
     (void)sockets;
+    store_on_slow_write(slow_write);
     return state_open(s->state_dir, true, e);
 }
 
@@ -208,6 +220,7 @@ int worker_run(const struct serve *s, const struct node_sockets *sockets, int bo
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGUSR1);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     for (; running < STAGES_N; running++) {
         if (stages[running].start(s, sockets, &e) == 0)
@@ -222,6 +235,8 @@ int worker_run(const struct serve *s, const struct node_sockets *sockets, int bo
     for (int sig; sigwait(&signals, &sig) || sig != SIGTERM;) {
         if (sig == SIGHUP)
             reload(s);
+        else if (sig == SIGUSR1)
+            dump_write(s->state_dir);
     }
     int64_t began = clock_mono_ms();
     stop_all(running);

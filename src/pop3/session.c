@@ -9,6 +9,7 @@
 #include "base/metric.h"
 #include "base/setting.h"
 #include "mail/host.h"
+#include "mail/timing.h"
 #include "pop3/lock.h"
 #include "pop3/reading.h"
 
@@ -18,6 +19,10 @@ SETTING(pop3, idle_timeout, TIME, 10 * MIN, SEC, DAY,
         "A client that is silent for so long is closed, and one that has not logged in after three "
         "times as long in any case. RFC 1939 3 allows no less than 10m.");
 SETTING(pop3, errors_max, INT, 20, 1, 10000, "Refused commands after which a session is ended.");
+METRIC_HISTOGRAM_BY(pop3_command_seconds, "command",
+                    "auth capa dele lang list noop pass quit retr rset stat stls top uidl user "
+                    "utf8 other",
+                    "Time from a command's line to the end of its answer.");
 METRIC_COUNTER(pop3_sessions, "POP3 sessions begun.");
 METRIC_COUNTER(pop3_retrieved, "Messages sent whole over POP3.");
 
@@ -68,6 +73,7 @@ void pop3_end(struct pop3_session *s)
 void pop3_err(struct pop3_session *s, const char *code, const char *text)
 {
     conn_printf(s->c, "-ERR %s%s%s\r\n", code, *code ? " " : "", text);
+    s->failed = true;
     pop3_count_errors(s, 1);
 }
 
@@ -105,10 +111,36 @@ static bool is_busy(const struct pop3_session *s)
     return s->job || s->listing.line || s->reading.bytes;
 }
 
+static void command_over(struct pop3_session *s)
+{
+    unsigned i = metric_value(&metric_pop3_command_seconds, s->command);
+    int64_t us = clock_mono_us() - s->began_us;
+    for (; s->together; s->together--)
+        metric_observe(&metric_pop3_command_seconds, i, us);
+    timing_over(&(struct timing){.protocol = "pop3",
+                                 .command = s->command,
+                                 .login = slice_str(s->who.address),
+                                 .conn = s->c,
+                                 .error = s->failed ? ERR_NOPERM : ERR_OK,
+                                 .spent = &s->spent});
+}
+
+static void command_begins(struct pop3_session *s)
+{
+    if (!s->together++) {
+        s->began_us = clock_mono_us();
+        s->spent = (struct spending){0};
+        s->failed = false;
+    }
+    s->command = S("other");
+}
+
 /* After anything that may have begun or ended work: commands are read only when there is none. */
 static void settle(struct pop3_session *s)
 {
     bool busy = is_busy(s);
+    if (!busy && s->together)
+        command_over(s);
     if (busy && !s->paused)
         conn_pause(s->c);
     if (!busy && s->paused)
@@ -125,6 +157,7 @@ static void job_over(struct job *job)
     struct pop3_job *j = list_entry(job, struct pop3_job, job);
     struct pop3_session *s = j->s;
     s->job = false;
+    spent_join(&s->spent, &job->spent);
     if (s->c) {
         j->finish(s, j);
         settle(s);
@@ -140,8 +173,12 @@ void pop3_run(struct pop3_session *s, struct pop3_job *j, enum place place, uint
               enum job_next (*run)(struct job *, struct txn *),
               void (*finish)(struct pop3_session *, struct pop3_job *))
 {
-    j->job = (struct job){
-        .loop = conn_loop(s->c), .place = place, .account = account, .run = run, .done = job_over};
+    j->job = (struct job){.loop = conn_loop(s->c),
+                          .place = place,
+                          .account = account,
+                          .run = run,
+                          .what = s->command.p,
+                          .done = job_over};
     j->s = s;
     j->finish = finish;
     s->job = true;
@@ -188,6 +225,7 @@ static void run_command(struct pop3_session *s, struct slice line)
 {
     struct pop3_command c;
     struct err e = {0};
+    command_begins(s);
     if (pop3_command_parse(line, &c, &e)) {
         pop3_err(s, "", e.text);
         return;
@@ -197,6 +235,7 @@ static void run_command(struct pop3_session *s, struct slice line)
             continue;
         if (commands[i].run != pop3_cmd_pass) /* RFC 1939 7: PASS comes right after USER */
             s->user[0] = '\0';
+        s->command = commands[i].name;
         if (!(commands[i].states & s->state))
             pop3_err(s, "", s->state == POP3_AUTHORIZATION ? "log in first" : "not now");
         else if (c.n < commands[i].least || c.n > commands[i].most)
@@ -218,6 +257,8 @@ static size_t read_line(struct pop3_session *s, struct slice in)
         pop3_auth_end(s);
         pop3_err(s, "", "line is too long");
     } else if (r != LINE_MORE && s->auth_line) {
+        command_begins(s);
+        s->command = S("AUTH");
         pop3_auth_line(s, line);
     } else if (r != LINE_MORE) {
         run_command(s, line);
@@ -246,6 +287,8 @@ static size_t on_input(struct conn *c, struct slice in)
             break;
         at += n;
         pop3_reading_go(s, slice_from(in, at));
+        if (!is_busy(s) && !s->gathered && s->together)
+            command_over(s);
     }
     settle(s);
     return s->ended || s->securing ? in.n : at; /* plain text behind STLS is thrown away */

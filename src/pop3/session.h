@@ -50,6 +50,12 @@ struct pop3_session {
     struct pop3_listing listing;
     struct pop3_reading reading;
     struct read_job *gathered; /* RETR after RETR, not begun yet */
+    /* commands under way, for timing.h: more than one are RETR in a row, answered together */
+    struct slice command;
+    unsigned together;
+    bool failed;
+    int64_t began_us;
+    struct spending spent;
 };
 
 /* --- replies -------------------------------------------------------------------------------- */

@@ -10,12 +10,17 @@
 #include "base/utf8.h"
 #include "io/peers.h"
 #include "mail/host.h"
+#include "mail/timing.h"
 #include "proto/smtp/reply.h"
 #include "smtp/settings.h"
 
 METRIC_COUNTER_BY(smtp_sessions, "service", "smtp submission lmtp", "Sessions begun.");
 METRIC_COUNTER_BY(smtp_refusals, "service", "smtp submission lmtp",
                   "Commands and messages refused with 4xx or 5xx.");
+
+METRIC_HISTOGRAM_BY(smtp_command_seconds, "command",
+                    "auth bdat data ehlo helo lhlo mail message noop quit rcpt rset starttls other",
+                    "Time from a command's line to its reply; message: from its end.");
 
 struct smtp_profile smtp_profile_mta = {"smtp", KIND_MTA, 0};
 struct smtp_profile smtp_profile_submission = {"submission", KIND_SUBMISSION, 1};
@@ -65,8 +70,14 @@ static void write_reply(struct smtp_session *s, unsigned code, struct slice enha
     BUF_SCOPE out = {0};
     smtp_reply_write(&out, code, enhanced, text); /* RFC 6531 3.7.4.2: ASCII, always */
     conn_write(s->c, buf_slice(&out));
-    if (code >= 400)
-        metric_add(&metric_smtp_refusals, s->profile->index, 1);
+    if (code < 400)
+        return;
+    metric_add(&metric_smtp_refusals, s->profile->index, 1);
+    if (s->failed == ERR_OK)
+        s->failed = code == 500 || code == 501 || code == 503 ? ERR_SYNTAX
+                    : code == 530 || code == 535              ? ERR_AUTH
+                    : code < 500                              ? ERR_BUSY
+                                                              : ERR_NOPERM;
 }
 
 void smtp_session_reply(struct smtp_session *s, unsigned code, const char *enhanced,
@@ -120,6 +131,7 @@ void smtp_session_refuse(struct smtp_session *s, unsigned code, const char *enha
         code = 451;
         enhanced = "4.3.0";
     }
+    s->failed = e->code;
     bool coded = text.p && first.n >= 5 && first.p[1] == '.' && memchr("245", first.p[0], 3);
     write_reply(s, code, coded ? first : slice_str(enhanced), coded ? text : slice_str(e->text));
     count_error(s);
@@ -136,6 +148,30 @@ unsigned smtp_session_code_of(const struct err *e)
         if (map[i].code == e->code)
             return map[i].reply;
     return 451;
+}
+
+/* --- timing --------------------------------------------------------------------------------- */
+void smtp_session_begin(struct smtp_session *s, struct slice command)
+{
+    s->command = command;
+    s->failed = ERR_OK;
+    s->began_us = clock_mono_us();
+    s->spent = (struct spending){0};
+}
+
+void smtp_session_over(struct smtp_session *s)
+{
+    if (s->busy || !s->command.n)
+        return;
+    unsigned i = metric_value(&metric_smtp_command_seconds, s->command);
+    metric_observe(&metric_smtp_command_seconds, i, clock_mono_us() - s->began_us);
+    timing_over(&(struct timing){.protocol = s->profile->service,
+                                 .command = s->command,
+                                 .login = slice_str(s->who.address),
+                                 .conn = s->c,
+                                 .error = s->failed,
+                                 .spent = &s->spent});
+    s->command = SNONE;
 }
 
 /* --- jobs ----------------------------------------------------------------------------------- */
@@ -173,8 +209,10 @@ static void job_over(struct job *job)
 {
     struct smtp_job *j = list_entry(job, struct smtp_job, job);
     struct smtp_session *s = j->s;
+    spent_join(&s->spent, &job->spent);
     if (smtp_session_resume(s)) {
         j->finish(s, j);
+        smtp_session_over(s);
         say_bye_when_stopping(s);
     }
     if (j->clear)
@@ -186,7 +224,11 @@ void smtp_session_run(struct smtp_session *s, struct smtp_job *j, enum place pla
                       enum job_next (*run)(struct job *, struct txn *),
                       void (*finish)(struct smtp_session *, struct smtp_job *))
 {
-    j->job = (struct job){.loop = conn_loop(s->c), .place = place, .run = run, .done = job_over};
+    j->job = (struct job){.loop = conn_loop(s->c),
+                          .place = place,
+                          .run = run,
+                          .what = s->command.p,
+                          .done = job_over};
     j->s = s;
     j->finish = finish;
     smtp_session_wait(s);
@@ -228,6 +270,7 @@ static void run_command(struct smtp_session *s, struct slice line)
 {
     struct smtp_command c;
     struct err e = {0};
+    smtp_session_begin(s, S("other"));
     if (smtp_command_parse(line, &c, &e)) {
         smtp_session_refuse(s, 500, "5.5.2", &e);
         return;
@@ -235,6 +278,7 @@ static void run_command(struct smtp_session *s, struct slice line)
     for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
         if (!(commands[i].kinds & s->profile->kind) || !slice_eqi(commands[i].name, c.verb))
             continue;
+        s->command = commands[i].name;
         if (commands[i].states & s->state)
             commands[i].run(s, c.args);
         else
@@ -253,11 +297,14 @@ static size_t read_line(struct smtp_session *s, struct slice in)
     if (s->reading == READ_AUTH)
         s->line.max = 12288; /* RFC 4954 4 */
     enum line_result r = line_next(&s->line, in, &line, &taken);
-    if (r == LINE_OK && s->reading == READ_AUTH)
+    if (r == LINE_OK && s->reading == READ_AUTH) {
+        smtp_session_begin(s, S("AUTH"));
         smtp_auth_line(s, line);
-    else if (r == LINE_OK)
+        smtp_session_over(s);
+    } else if (r == LINE_OK) {
         run_command(s, line);
-    else if (r == LINE_LONG || r == LINE_BARE) {
+        smtp_session_over(s);
+    } else if (r == LINE_LONG || r == LINE_BARE) {
         if (s->reading == READ_AUTH)
             smtp_auth_end(s);
         smtp_session_error(s, 500, "5.5.2",

@@ -74,6 +74,11 @@ struct smtp_session {
     bool chunk_last, chunk_thrown;
     size_t owed; /* LMTP: recipients of the transaction that a refused chunk ended */
     struct timer greeting;
+    /* the command under way, for timing.h */
+    struct slice command; /* empty: none */
+    enum err_code failed; /* a refusal was said */
+    int64_t began_us;
+    struct spending spent;
 };
 
 /* --- replies -------------------------------------------------------------------------------- */
@@ -105,6 +110,8 @@ struct smtp_job {
 void smtp_session_run(struct smtp_session *s, struct smtp_job *j, enum place place,
                       enum job_next (*run)(struct job *, struct txn *),
                       void (*finish)(struct smtp_session *, struct smtp_job *));
+void smtp_session_begin(struct smtp_session *s, struct slice command); /* its time runs */
+void smtp_session_over(struct smtp_session *s);   /* unless it is busy: the reply is said */
 void smtp_session_wait(struct smtp_session *s);   /* busy from here */
 bool smtp_session_resume(struct smtp_session *s); /* false: there is nobody to answer; s is gone */
 

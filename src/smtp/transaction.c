@@ -228,9 +228,11 @@ static void answer(struct smtp_session *s)
 static void accepted(struct mail_accept *m)
 {
     struct smtp_session *s = m->user;
+    s->spent = m->spent;
     if (!smtp_session_resume(s))
         return;
     answer(s);
+    smtp_session_over(s);
     smtp_transaction_end(s);
     if (s->stopping)
         smtp_session_end(s, 421, "4.3.2", "The server stops");
@@ -276,12 +278,14 @@ void smtp_transaction_finish(struct smtp_session *s)
     struct smtp_transaction *t = s->t;
     struct err e = {0};
     s->reading = READ_COMMAND;
+    smtp_session_begin(s, S("message"));
     if (!t->refused_code && fill_accept(s, &e))
         smtp_transaction_refuse(t, 451, ERR_IO, "4.3.0 Not now");
     if (t->refused_code) {
         log_message(s, &t->refused);
         answer_all(s, t->refused_code, &t->refused);
         smtp_transaction_end(s);
+        smtp_session_over(s);
         return;
     }
     smtp_session_wait(s);

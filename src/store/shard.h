@@ -15,6 +15,7 @@
 #include "store/pack.h"
 #include "store/packs.h"
 #include "store/store.h"
+#include "store/watch.h"
 
 struct reader {
     struct reader *next;
@@ -59,6 +60,15 @@ struct tails {
     unsigned failures; /* of batches */
 };
 
+/* What the writer does; written by it alone, read by anyone (watch.h). */
+struct writer_now {
+    _Atomic int doing; /* enum shard_doing */
+    _Atomic unsigned jobs;
+    _Atomic int64_t began_us;
+    _Atomic(const char *) what;
+    _Atomic uint64_t pack, pack_bytes;
+};
+
 struct shard {
     unsigned id;
     char db_path[512];
@@ -74,6 +84,7 @@ struct shard {
     struct job *head, **tail;
     bool stop, stop_checkpointer;
     _Atomic uint64_t commits;
+    struct writer_now now;
     struct tails tails;
     pthread_mutex_t sync_lock; /* a pack's sync, and what is noted of how it ended */
 
@@ -132,6 +143,8 @@ void writer_submit(struct job *first); /* and those linked behind it by queued_n
 /* Where a record of this length will stand; appended when the batch commits. */
 void writer_append(struct shard *s, struct blob_staged *staged, const struct record_origin *o,
                    uint64_t *ret_pack, uint64_t *ret_at);
+/* watch.c: a batch is over; logged when it was slow. */
+void writer_told(const struct slow_write *w, int64_t total_us);
 /* fdatasync; tests put a failing one here. */
 extern int (*writer_sync)(int fd);
 

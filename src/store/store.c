@@ -481,7 +481,7 @@ int store_write(uint64_t account, int (*fn)(struct txn *t, void *arg, struct err
                 struct err *e)
 {
     struct waiting w = {
-        .job = {.place = PLACE_WRITE, .account = account, .run = waiting_run, .done = waiting_done},
+        .job = {.place = PLACE_WRITE, .account = account, .run = waiting_run, .what = "store", .done = waiting_done},
         .fn = fn,
         .arg = arg};
     pthread_mutex_init(&w.lock, NULL);

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/list.h"
+#include "base/spent.h"
 #include "store/change.h"
 #include "store/shard.h"
 #include "store/view_make.h"
@@ -182,10 +183,10 @@ int view_get(struct txn *t, uint64_t collection, struct view **ret, struct err *
         return from_table(t, collection, &f, ret, e);
     }
     struct stripe *s = stripe_of(t->account, collection);
-    pthread_mutex_lock(&s->lock);
+    spent_lock(&s->lock);
     struct cached *c = find(s, t->account, collection);
     while (c->making) {
-        pthread_cond_wait(&s->made, &s->lock);
+        spent_wait(&s->made, &s->lock);
         c = find(s, t->account, collection);
     }
     if (c->view && view_modseq(c->view) == f.modseq) {

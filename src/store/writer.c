@@ -41,6 +41,9 @@ METRIC_COUNTER(store_jobs_total, "Write jobs in those commits");
 METRIC_COUNTER(store_batch_failures_total, "Commits that failed");
 METRIC_COUNTER(store_written_bytes_total, "Bytes appended to pack files");
 METRIC_HISTOGRAM(store_commit_seconds, "Time from the begin of a batch to its commit");
+METRIC_DECLARE(job_queue);
+METRIC_SIZES(store_batch_jobs, "Write jobs in each commit");
+METRIC_HISTOGRAM(store_sync_seconds, "Time that a commit waited for the disk: pack and database");
 METRIC_HISTOGRAM(store_queue_seconds, "Time that write jobs waited for the writer");
 
 DB_STMT(pack_last, "SELECT COALESCE(MAX(n.id), 0) FROM (SELECT MAX(id) AS id FROM pack UNION ALL "
@@ -51,6 +54,22 @@ DB_STMT(pack_begin, "INSERT INTO pack (id, state, committed, dead, created_at) "
 DB_STMT(pack_grow, "UPDATE pack SET committed = $2 WHERE id = $1");
 
 int (*writer_sync)(int fd) = fdatasync;
+
+static void doing(struct shard *s, enum shard_doing what)
+{
+    atomic_store_explicit(&s->now.doing, what, memory_order_relaxed);
+}
+
+static void show_pack(struct shard *s)
+{
+    s->now.pack = s->pack.fd >= 0 ? s->pack.id : 0;
+    s->now.pack_bytes = s->pack.committed;
+}
+
+/* When each part of a batch was over. */
+struct batch_times {
+    int64_t began, ran, wrote, synced, end;
+};
 
 /* --- the open pack -------------------------------------------------------------------------- */
 
@@ -175,6 +194,7 @@ static void failure_noted(struct shard *s)
 static int pending_sync(struct shard *s, struct err *e)
 {
     struct pack_writer *p = &s->pack;
+    doing(s, SHARD_SYNCING);
     pthread_mutex_lock(&s->sync_lock);
     int rc = writer_sync(p->fd)
                  ? err_errno(e, ERR_IO, "syncing pack %llu", (unsigned long long)p->id)
@@ -193,7 +213,7 @@ static bool fits_tail(const struct pack_writer *p)
            p->next < (uint64_t)setting_get(&set_store_pack_max);
 }
 
-static int pending_write(struct shard *s, struct err *e)
+static int pending_write(struct shard *s, struct batch_times *times, struct err *e)
 {
     struct pack_writer *p = &s->pack;
     if (!p->n)
@@ -218,8 +238,10 @@ static int pending_write(struct shard *s, struct err *e)
     if (rc == 0 && write_vector(p->fd, v, k, p->committed))
         rc = err_errno(e, ERR_IO, "writing pack %llu", (unsigned long long)p->id);
     free(v);
+    times->wrote = clock_mono_us();
     if (rc || (!tail && pending_sync(s, e)))
         return -1;
+    times->synced = clock_mono_us();
     return db_run(s->db, &stmt_pack_grow, e, "ii", (int64_t)p->id, (int64_t)p->next);
 }
 
@@ -228,6 +250,7 @@ static int pending_write(struct shard *s, struct err *e)
 struct batch_item {
     struct job *job;
     enum job_next next;
+    int64_t ran_us, inside_us; /* inside: spent_inside before this batch */
     struct txn txn;
 };
 
@@ -241,7 +264,11 @@ static int run_one(struct shard *s, struct batch_item *b, struct err *e)
     job->err = (struct err){0};
     if (db_savepoint(s->db, e))
         return -1;
+    s->now.what = job->what;
+    spent_use(&job->spent);
     b->next = job->run(job, t);
+    spent_use(NULL);
+    s->now.what = NULL;
     if (!job->err.code && t->err.code)
         job->err = t->err;
     if (!job->err.code)
@@ -266,17 +293,26 @@ static int drop_settled(struct shard *s, struct err *e)
     return tail_drop(s->db, settled, e);
 }
 
-static int run_all(struct shard *s, struct batch_item *b, size_t n, struct err *e)
+static int run_all(struct shard *s, struct batch_item *b, size_t n, struct batch_times *at,
+                   struct err *e)
 {
     s->pack.tail = 0;
     s->pack.synced = false;
     if (db_begin(s->db, DB_WRITE, e) || drop_settled(s, e))
         return -1;
-    for (size_t i = 0; i < n; i++)
+    int64_t last = clock_mono_us();
+    for (size_t i = 0; i < n; i++) {
         if (run_one(s, &b[i], e))
             return -1;
-    if (pending_write(s, e))
+        int64_t now = clock_mono_us();
+        b[i].ran_us = now - last;
+        last = now;
+    }
+    at->ran = at->wrote = at->synced = last;
+    doing(s, SHARD_WRITING);
+    if (pending_write(s, at, e))
         return -1;
+    doing(s, SHARD_COMMITTING);
     return db_commit(s->db, e);
 }
 
@@ -336,28 +372,78 @@ static void failed(struct shard *s, struct batch_item *b, size_t n, const struct
     }
 }
 
+/* A job is over when its batch is: what the others took is the price of the common commit. */
+static void tell_times(struct batch_item *b, size_t n, const struct batch_times *at)
+{
+    int64_t sync = at->end - at->wrote;
+    for (size_t i = 0; i < n; i++) {
+        struct job *job = b[i].job;
+        int64_t inside = spent_inside(&job->spent) - b[i].inside_us;
+        job->spent.us[SPENT_QUEUE] += at->began - job->queued_us;
+        job->spent.us[SPENT_RUN] += b[i].ran_us - inside;
+        int64_t others = at->wrote - at->began - b[i].ran_us;
+        job->spent.us[SPENT_COMMIT] += others > 0 ? others : 0; /* a batch may end in the middle */
+        job->spent.us[SPENT_SYNC] += sync;
+        job_count(PLACE_WRITE, at->began - job->queued_us, b[i].ran_us);
+    }
+}
+
+static struct slow_write describe(const struct shard *s, const struct batch_item *b, size_t n,
+                                  const struct batch_times *at)
+{
+    struct slow_write w = {.shard = s->id,
+                           .jobs = n,
+                           .run_us = at->ran - at->began,
+                           .write_us = at->wrote - at->ran,
+                           .sync_us = at->synced - at->wrote,
+                           .commit_us = at->end - at->synced};
+    for (size_t i = 0; i < n; i++)
+        if (b[i].ran_us > w.slowest_us) {
+            w.slowest_us = b[i].ran_us;
+            w.slowest = b[i].job->what;
+        }
+    return w;
+}
+
 static void batch(struct shard *s, struct batch_item *b, size_t n)
 {
     struct err e = {0};
     int64_t start = clock_mono_us();
-    for (size_t i = 0; i < n; i++)
+    struct batch_times at = {.began = start, .ran = start, .wrote = start, .synced = start};
+    s->now.jobs = (unsigned)n;
+    s->now.began_us = start;
+    doing(s, SHARD_RUNNING);
+    for (size_t i = 0; i < n; i++) {
+        b[i].inside_us = spent_inside(&b[i].job->spent);
         metric_observe_us(&metric_store_queue_seconds, start - b[i].job->queued_us);
+    }
     int rc = s->db ? 0 : shard_open_db(s, &e);
     if (rc == 0 && s->pack.fd < 0)
         rc = pack_begin(s, &e);
     if (rc == 0)
-        rc = run_all(s, b, n, &e);
+        rc = run_all(s, b, n, &at, &e);
+    uint64_t bytes = rc == 0 ? s->pack.next - s->pack.committed : 0;
+    at.end = clock_mono_us();
+    struct slow_write w = describe(s, b, n, &at);
     if (rc == 0)
         committed(s, b, n);
     else
         failed(s, b, n, &e);
     metric_inc(&metric_store_commits_total);
     metric_add(&metric_store_jobs_total, 0, (int64_t)n);
+    metric_observe(&metric_store_batch_jobs, 0, (int64_t)n);
+    metric_observe_us(&metric_store_sync_seconds, at.end - at.wrote);
     metric_observe_us(&metric_store_commit_seconds, clock_mono_us() - start);
+    tell_times(b, n, &at);
+    show_pack(s);
+    doing(s, SHARD_IDLE);
     for (size_t i = 0; i < n; i++) {
         free(b[i].txn.notices);
         job_finish(b[i].job, b[i].next);
     }
+    w.bytes = bytes;
+    w.failed = rc != 0;
+    writer_told(&w, at.end - start);
 }
 
 static void *writer_main(void *arg)
@@ -374,6 +460,7 @@ static void *writer_main(void *arg)
         while (s->head && n < max) {
             struct job *job = s->head;
             s->head = job->queued_next;
+            metric_add(&metric_job_queue, PLACE_WRITE, -1);
             b[n++] = (struct batch_item){.job = job, .next = JOB_DONE};
         }
         if (!s->head)
@@ -395,6 +482,7 @@ void writer_submit(struct job *first)
     int64_t now = clock_mono_us();
     for (;;) {
         last->queued_us = now;
+        metric_add(&metric_job_queue, PLACE_WRITE, 1);
         if (!last->queued_next)
             break;
         last = last->queued_next;
