@@ -1,7 +1,7 @@
 # The front door: each target is a line to a script or to Meson, which do the work.
 PYTHON = /usr/bin/python3
 
-.PHONY: all run check check-deep bench fuzz format docs install clean setup
+.PHONY: all run check check-deep coverage bench fuzz format docs install deb clean setup
 
 all: build-release/build.ninja
 	ninja -C build-release
@@ -20,10 +20,17 @@ check:
 	@scripts/setup check
 	@$(PYTHON) scripts/check
 
-# The same, then unit tests under ThreadSanitizer, cppcheck and clang-tidy, and a minute of each fuzzer.
+# What is too long for check, part by part; what has passed for this commit is not run again. ONLY=tsan: the
+# parts whose names begin so. scripts/check-deep --list names them.
+ONLY =
 check-deep:
 	@scripts/setup check
-	@$(PYTHON) scripts/check --deep
+	@$(PYTHON) scripts/check-deep $(ONLY)
+
+# Lines and branches that tests reach, for each folder.
+coverage:
+	@scripts/setup check
+	@$(PYTHON) scripts/coverage --run --files
 
 # Each fuzzer for TIME seconds; what fails is kept in build-fuzz/found.
 TIME = 60
@@ -46,8 +53,13 @@ docs: all
 install: all
 	meson install -C build-release --no-rebuild
 
+# Two Debian packages in build-deb: the program, and its debug symbols.
+deb:
+	@scripts/setup build
+	@$(PYTHON) scripts/make-deb
+
 clean:
-	rm -rf build build-release build-check build-clang build-tsan build-fuzz
+	rm -rf build build-release build-check build-clang build-tsan build-fuzz build-coverage build-deb
 
 # Every Debian package that building and testing need.
 setup:
