@@ -1,11 +1,52 @@
 /* cmd_sessions.c - carbonado sessions: who is connected, once or again and again as top(1) does. */
 #include <inttypes.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cli/ask.h"
 #include "cli/output.h"
 
-enum { LIMIT = 1000, WATCH_ROWS = 40, WATCH_SECONDS = 2 };
+enum { LIMIT = 1000, WATCH_SECONDS = 2 };
+enum { FIXED = 57, LOGIN_MIN = 8, FROM_MIN = 15 }; /* columns: all but the two, and those two */
+
+/* How wide the columns of unlimited text are: as wide as the text, or what the terminal has room
+   for. */
+struct widths {
+    int login, from;
+};
+
+static int widest(const json_t *rows, const char *name, int least)
+{
+    const json_t *row;
+    size_t i, most = (size_t)least;
+    json_array_foreach(rows, i, row) if (strlen(json_text(row, name)) > most) most =
+        strlen(json_text(row, name));
+    return (int)most;
+}
+
+/* The terminal's size; 0 when it has none. */
+static void terminal(int *ret_columns, int *ret_rows)
+{
+    struct winsize w;
+    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0;
+    *ret_columns = known ? w.ws_col : 0;
+    *ret_rows = known ? w.ws_row : 0;
+}
+
+static struct widths widths_of(const json_t *rows)
+{
+    int columns, lines;
+    struct widths w = {widest(rows, "login", LOGIN_MIN), widest(rows, "peer", FROM_MIN)};
+    terminal(&columns, &lines);
+    int over = columns ? FIXED + w.login + w.from - columns : 0;
+    if (over > 0) {
+        int take = over < w.login - LOGIN_MIN ? over : w.login - LOGIN_MIN;
+        w.login -= take;
+        over -= take;
+        w.from -= over < w.from - FROM_MIN ? over : w.from - FROM_MIN;
+    }
+    return w;
+}
 
 static void print_span(int64_t ms, char out[16])
 {
@@ -18,7 +59,7 @@ static void print_span(int64_t ms, char out[16])
         snprintf(out, 16, "%" PRId64 "h%02" PRId64 "m", s / 3600, s / 60 % 60);
 }
 
-static void print_row(const json_t *row)
+static void print_row(const json_t *row, const struct widths *w)
 {
     char since[16], silent[16], in[32], out[32];
     const char *tls = json_text(row, "tls"), *login = json_text(row, "login");
@@ -28,9 +69,9 @@ static void print_row(const json_t *row)
     cli_size_print(json_number(row, "bytes_out"), out, sizeof out);
     char version[9]; /* "TLSv1.3" of "TLSv1.3 TLS_AES_256_GCM_SHA384" */
     snprintf(version, sizeof version, "%.7s", tls);
-    printf("%-12s %-28s %-30s %-8s %8s %8s %10s %10s\n", json_text(row, "service"),
-           login[0] ? login : "-", json_text(row, "peer"), tls[0] ? version : "-", since, silent,
-           in, out);
+    printf("%-11s %-*.*s %-*.*s %-7s %7s %7s %9s %9s\n", json_text(row, "service"), w->login,
+           w->login, login[0] ? login : "-", w->from, w->from, json_text(row, "peer"),
+           tls[0] ? version : "-", since, silent, in, out);
 }
 
 static void print(const json_t *ret)
@@ -41,9 +82,10 @@ static void print(const json_t *ret)
         puts("nobody is connected");
         return;
     }
-    printf("%-12s %-28s %-30s %-8s %8s %8s %10s %10s\n", "SERVICE", "LOGIN", "FROM", "TLS", "OPEN",
-           "SILENT", "IN", "OUT");
-    json_array_foreach(rows, i, row) print_row(row);
+    struct widths w = widths_of(rows);
+    printf("%-11s %-*s %-*s %-7s %7s %7s %9s %9s\n", "SERVICE", w.login, "LOGIN", w.from, "FROM",
+           "TLS", "OPEN", "SILENT", "IN", "OUT");
+    json_array_foreach(rows, i, row) print_row(row, &w);
     int64_t left = json_number(ret, "total") - (int64_t)json_array_size(rows);
     if (left > 0)
         printf("and %" PRId64 " more\n", left);
@@ -73,9 +115,11 @@ static int run(struct cli *c)
         return show(c, LIMIT);
     if (c->json || !isatty(STDOUT_FILENO))
         return cli_usage(c, "--watch needs a terminal, and no --json");
-    int r;
-    while ((r = show(c, WATCH_ROWS)) == CLI_OK)
-        sleep(WATCH_SECONDS);
+    int r, columns, lines;
+    do { /* the window may change while one looks */
+        terminal(&columns, &lines);
+        r = show(c, lines > 6 ? lines - 4 : LIMIT);
+    } while (r == CLI_OK && sleep(WATCH_SECONDS) == 0);
     return r;
 }
 

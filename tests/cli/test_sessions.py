@@ -56,6 +56,37 @@ def test_watch_needs_a_terminal(server):
     assert b"terminal" in done.stderr
 
 
+def test_watch_fits_the_terminal(server):
+    """Each session is one line, and there is news every two seconds."""
+    import fcntl
+    import os
+    import pty
+    import re
+    import struct
+    import subprocess
+    import termios
+    imap = imaplib.IMAP4(server.host, server.ports["IMAP"])
+    imap.login("user4@example.test", "pass")
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 20, 100, 0, 0))
+    watch = subprocess.Popen([server.program(), "sessions", "--watch"], env={**os.environ, **server.env}, stdout=theirs)
+    try:
+        said = b""
+        while said.count(b"\x1b[2J") < 3:
+            said += os.read(ours, 65536)
+    finally:
+        watch.terminate()
+        watch.wait(10)
+        os.close(theirs)
+        os.close(ours)
+        imap.logout()
+    screens = [s.decode().splitlines() for s in said.split(b"\x1b[H\x1b[2J")[1:3]]
+    for lines in screens:
+        assert lines[0].split() == ["SERVICE", "LOGIN", "FROM", "TLS", "OPEN", "SILENT", "IN", "OUT"]
+        assert any(re.match(r"imap +user4@example\.test +127\.0\.0\.1 ", line) for line in lines), lines
+        assert max(map(len, lines)) <= 100, lines
+
+
 def test_sessions_without_a_server_say_so(offline):
     out = offline("sessions", status=69)
     assert "server" in out.err
