@@ -62,8 +62,8 @@ int state_drop_privileges(const char *dir, struct err *e)
         if (setuid(0) == 0)
             return err_set(e, ERR_BUG, "privileges are still there after dropping them");
     }
-    /* Who has changed identity leaves no core otherwise; whether there is one, and who may read it, is
-       for the limit of its size and for systemd-coredump to say. */
+    /* Who has changed identity leaves no core otherwise; whether there is one, and who may read it,
+       is for the limit of its size and for systemd-coredump to say. */
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     if (geteuid() != st.st_uid)
         return err_set(e, ERR_NOPERM, "%s belongs to somebody else", dir);

@@ -480,10 +480,13 @@ static void waiting_done(struct job *job)
 int store_write(uint64_t account, int (*fn)(struct txn *t, void *arg, struct err *e), void *arg,
                 struct err *e)
 {
-    struct waiting w = {
-        .job = {.place = PLACE_WRITE, .account = account, .run = waiting_run, .what = "store", .done = waiting_done},
-        .fn = fn,
-        .arg = arg};
+    struct waiting w = {.job = {.place = PLACE_WRITE,
+                                .account = account,
+                                .run = waiting_run,
+                                .what = "store",
+                                .done = waiting_done},
+                        .fn = fn,
+                        .arg = arg};
     pthread_mutex_init(&w.lock, NULL);
     pthread_cond_init(&w.wake, NULL);
     writer_submit(&w.job);
