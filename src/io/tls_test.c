@@ -348,8 +348,8 @@ static void sni_chooses_and_reload_changes(void **state)
     expect_certificate("one.example.org", "one.example.org");
 }
 
-static char binding_seen[2][64];
-static size_t binding_n[2];
+static char binding_seen[3][64];
+static size_t binding_n[3];
 
 static void look_at_binding(void *arg)
 {
@@ -362,7 +362,11 @@ static void look_at_binding(void *arg)
         binding_n[i] = b.n;
     }
     BUF_SCOPE b = {0};
-    assert_int_equal(conn_tls_binding(c, S("tls-unique"), &b), -1);
+    binding_n[2] = conn_tls_binding(c, S("tls-unique"), &b) ? 0 : b.n;
+    assert_true(b.n <= sizeof(binding_seen[2]));
+    if (binding_n[2])
+        memcpy(binding_seen[2], b.p, b.n);
+    assert_int_equal(conn_tls_binding(c, S("tls-unique-for-telnet"), &b), -1);
 }
 
 static struct conn *_Atomic last_opened;
@@ -400,6 +404,10 @@ static void channel_binding_is_the_same_at_both_ends(void **state)
         X509_free(cert);
         assert_int_equal(binding_n[1], n);
         assert_memory_equal(binding_seen[1], mine, n);
+        size_t finished = SSL_get_finished(c.ssl, mine, sizeof(mine)); /* RFC 5929 3.1 */
+        assert_int_equal(binding_n[2], versions[v] == TLS1_2_VERSION ? finished : 0);
+        if (binding_n[2])
+            assert_memory_equal(binding_seen[2], mine, finished);
         client_close(&c);
     }
 }
