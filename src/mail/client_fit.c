@@ -1,5 +1,5 @@
 /* client_fit.c - what a server offers against what a message needs. 8-bit and binary messages are
-   converted where that does no harm (RFC 6152 3, RFC 3030 3: docs/decisions/0006), addresses whose
+   converted where that does no harm (RFC 6152 3, RFC 3030 3: docs/decisions/0007), addresses whose
    local part is ASCII get A-labels where there is no SMTPUTF8 (RFC 6531 3.7), and what is left goes
    back to its sender (RFC 6531 3.2 and 3.5). */
 #include "base/setting.h"
