@@ -62,24 +62,6 @@ char *buf_space(struct buf *b, size_t more)
     return buf_reserve(b, more) ? NULL : b->p + b->n;
 }
 
-int buf_add(struct buf *b, struct slice s)
-{
-    if (buf_reserve(b, s.n))
-        return -1;
-    if (s.n)
-        memcpy(b->p + b->n, s.p, s.n);
-    b->n += s.n;
-    return 0;
-}
-
-int buf_addc(struct buf *b, char c)
-{
-    if (buf_reserve(b, 1))
-        return -1;
-    b->p[b->n++] = c;
-    return 0;
-}
-
 int buf_adds(struct buf *b, const char *z)
 {
     return buf_add(b, slice_str(z));

@@ -26,13 +26,36 @@ void buf_reset(struct buf *b);            /* n = 0, failed = false, memory kept 
 
 int buf_reserve(struct buf *b, size_t more); /* room for `more` bytes at p + n */
 char *buf_space(struct buf *b, size_t more); /* the same, the room or NULL; then n += used */
-int buf_add(struct buf *b, struct slice s);
-int buf_addc(struct buf *b, char c);
 int buf_adds(struct buf *b, const char *z);
 int buf_addu(struct buf *b, uint64_t v); /* decimal */
 int buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int buf_addv(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 void buf_drop(struct buf *b, size_t n); /* the first n bytes go, the rest moves down */
+
+/* The usual case, without a call: nothing failed, and it fits the memory and the limit. */
+static inline bool buf_has_room(const struct buf *b, size_t more)
+{
+    size_t max = b->max ? b->max : BUF_MAX_DEFAULT;
+    return !b->failed && more < b->cap - b->n && b->n <= max && more <= max - b->n;
+}
+
+static inline int buf_add(struct buf *b, struct slice s)
+{
+    if (!buf_has_room(b, s.n) && buf_reserve(b, s.n))
+        return -1;
+    if (s.n)
+        memcpy(b->p + b->n, s.p, s.n);
+    b->n += s.n;
+    return 0;
+}
+
+static inline int buf_addc(struct buf *b, char c)
+{
+    if (!buf_has_room(b, 1) && buf_reserve(b, 1))
+        return -1;
+    b->p[b->n++] = c;
+    return 0;
+}
 
 static inline struct slice buf_slice(const struct buf *b)
 {

@@ -176,7 +176,7 @@ static void tag(struct html *h)
         skip_content(h, name);
 }
 
-void html_text(struct slice utf8, size_t max, struct buf *out)
+bool html_text(struct slice utf8, size_t max, struct buf *out)
 {
     struct html h = {.s = utf8, .out = out, .from = out->n};
     while (h.at < utf8.n && out->n - h.from < max && !out->failed) {
@@ -194,4 +194,5 @@ void html_text(struct slice utf8, size_t max, struct buf *out)
         put(&h, cp);
         h.at += n;
     }
+    return !h.no_double && !h.no_single && !h.no_comment;
 }

@@ -5,5 +5,6 @@
 
 #include "base/buf.h"
 
-/* Appends at most `max` bytes of text. */
-void html_text(struct slice utf8, size_t max, struct buf *out);
+/* Appends at most `max` bytes of text. False: a comment or a quoted value had no end, so that a
+   longer piece of the same could read otherwise. */
+bool html_text(struct slice utf8, size_t max, struct buf *out);

@@ -36,22 +36,47 @@ static void plain(struct slice s, struct buf *out)
     text_squeeze(buf_slice(&kept), out);
 }
 
+static size_t characters(struct slice utf8)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < utf8.n; i++)
+        n += ((unsigned char)utf8.p[i] & 0xc0) != 0x80;
+    return n;
+}
+
+/* The words of the first `max` bytes of text. True when more text would not change the preview:
+   this is all, or there are words enough, and a few over for what the cut at the end may have
+   spoilt. */
+static bool first_words(const struct message *m, const struct part *p, size_t max,
+                        struct buf *words)
+{
+    enum { SPOILT = 16 };
+    BUF_SCOPE text = {0};
+    bool sure = true;
+    part_text(m, p, max, &text);
+    bool all = text.n + 4 <= max; /* else it is cut, before a character */
+    if (part_is(p, "text", "html")) {
+        BUF_SCOPE seen = {0};
+        sure = html_text(buf_slice(&text), PREVIEW_CHARS * 8, &seen);
+        text_squeeze(buf_slice(&seen), words);
+    } else {
+        plain(buf_slice(&text), words);
+        if (!words->n && (all || max == PREVIEW_READ_MAX)) /* nothing but quotes */
+            text_squeeze(buf_slice(&text), words);
+    }
+    return all || (sure && characters(buf_slice(words)) >= PREVIEW_CHARS + SPOILT);
+}
+
 void message_preview(const struct message *m, struct buf *out)
 {
     const struct part *p = message_text_part(m);
     if (!p)
         return;
-    BUF_SCOPE text = {0};
     BUF_SCOPE words = {0};
-    part_text(m, p, PREVIEW_READ_MAX, &text);
-    if (part_is(p, "text", "html")) {
-        BUF_SCOPE seen = {0};
-        html_text(buf_slice(&text), PREVIEW_CHARS * 8, &seen);
-        text_squeeze(buf_slice(&seen), &words);
-    } else {
-        plain(buf_slice(&text), &words);
-        if (!words.n) /* nothing but quotes */
-            text_squeeze(buf_slice(&text), &words);
+    for (size_t max = PREVIEW_READ_FIRST; max <= PREVIEW_READ_MAX; max *= 4) {
+        buf_reset(&words);
+        if (first_words(m, p, max, &words))
+            break;
     }
     struct slice s = buf_slice(&words);
     for (size_t i = 0, chars = 0; i < s.n && chars < PREVIEW_CHARS; chars++) {

@@ -3,7 +3,7 @@
 
 #include "format/message.h"
 
-enum { PREVIEW_CHARS = 200, PREVIEW_READ_MAX = 64 << 10 };
+enum { PREVIEW_CHARS = 200, PREVIEW_READ_FIRST = 4 << 10, PREVIEW_READ_MAX = 64 << 10 };
 
 /* Appends at most PREVIEW_CHARS characters of the first text that a reader would be shown: plain
    text without quoted lines and signature, else HTML as text. Blanks squeezed, no controls. Nothing

@@ -76,13 +76,13 @@ int part_text(const struct message *m, const struct part *p, size_t max, struct 
 {
     struct slice body = part_body(m, p);
     struct text_reader r = {0};
-    size_t from = out->n;
+    size_t from = out->n, chunk = max < CHUNK ? max + 1 : CHUNK;
     transfer_init(&r.transfer, p->kind == PART_LEAF ? p->encoding : ENCODING_8BIT);
     charset_reader_init(&r.charset, param_raw(&p->params, S("charset")));
     r.flows = flows(p, &r.flowed.delsp);
-    for (size_t at = 0; at < body.n && out->n - from <= max && !out->failed; at += CHUNK) {
+    for (size_t at = 0; at < body.n && out->n - from <= max && !out->failed; at += chunk) {
         buf_reset(&r.bytes);
-        transfer_feed(&r.transfer, slice_sub(body, at, at + CHUNK), &r.bytes);
+        transfer_feed(&r.transfer, slice_sub(body, at, at + chunk), &r.bytes);
         read_on(&r, false, out);
     }
     buf_reset(&r.bytes);
