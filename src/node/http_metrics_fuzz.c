@@ -1,5 +1,6 @@
 /* http_metrics_fuzz.c - the status page's HTTP: the same answers whole and in pieces, each with a
    status line that there is. */
+#include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -30,9 +31,14 @@ static void start(void)
     atexit(remove_path);
 }
 
+/* libFuzzer's timer interrupts calls: SIGALRM comes without SA_RESTART. */
 static bool send_piece(void *ctx, struct slice piece)
 {
-    return send(*(int *)ctx, piece.p, piece.n, MSG_NOSIGNAL) == (ssize_t)piece.n;
+    ssize_t n;
+    do
+        n = send(*(int *)ctx, piece.p, piece.n, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n == (ssize_t)piece.n;
 }
 
 /* The status codes that come back. */
@@ -43,14 +49,16 @@ static void ask(struct slice in, enum fuzz_split split, struct buf *codes)
     BUF_SCOPE got = {0};
     ssize_t n;
     memcpy(to.sun_path, path, strlen(path));
-    BUG_IF(fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)));
+    BUG_IF(fd < 0);
+    while (connect(fd, (struct sockaddr *)&to, sizeof(to)))
+        BUG_IF(errno != EINTR);
     fuzz_feed(in, split, send_piece, &fd);
     shutdown(fd, SHUT_WR);
     do {
         char *room = buf_space(&got, 65536);
         n = recv(fd, room, 65536, 0);
         got.n += n > 0 ? (size_t)n : 0;
-    } while (n > 0);
+    } while (n > 0 || (n < 0 && errno == EINTR));
     struct slice rest = buf_slice(&got);
     BUG_IF(rest.n && !slice_starts(rest, S("HTTP/1.1 ")));
     for (ptrdiff_t at; (at = slice_search(rest, S("HTTP/1.1 "))) >= 0;) {
