@@ -261,7 +261,7 @@ bool date_parse(struct slice s, struct date *ret)
     ret->unknown = r.unknown || !r.has_zone;
     ret->at = date_days(r.year, r.month, r.day) * 86400 + r.hour * 3600 + r.minute * 60 +
               (r.second > 59 ? 59 : r.second) - r.zone;
-    return true;
+    return date_civil(*ret).year <= 9999; /* 24:00 of the last day is not */
 }
 
 /* --- writing, and the strict ones --- */

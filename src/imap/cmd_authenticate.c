@@ -109,9 +109,8 @@ enum cmd_next cmd_authenticate(struct request *r, struct txn *t)
             r->code = "PRIVACYREQUIRED";
         return CMD_FAIL;
     }
-    /* RFC 9051 6.2.2, RFC 4959 3 */
-    if (a->has_initial && !sasl_client_first(a->sasl))
-        return request_bad(r, "This mechanism has no initial response");
+    /* RFC 4959 3 would have BAD for the initial response of a mechanism in which the server begins:
+       that is LOGIN, and clients (curl) send the name with it. It is taken, as everybody does. */
     if (!a->has_initial && sasl_client_first(a->sasl))
         return ask(r, t);
     return to(r, step, PLACE_CPU);

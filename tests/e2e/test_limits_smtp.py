@@ -112,8 +112,9 @@ def test_transaction_ends_with_an_error(server, box, port):
         assert smtp.ask("MAIL FROM:<a@example.org>")[0] == 250
         assert smtp.ask("RCPT TO:<nobody-here@example.test>")[0] == 550
         smtp.send(b"BDAT 16 LAST\r\nSubject: x\r\n\r\nyy")
-        code = smtp.reply()[0]
-        assert code in (503, 554), code
+        if port != "LMTP":  # there it has a reply for each recipient: none (RFC 2033 4.3)
+            code = smtp.reply()[0]
+            assert code in (503, 554), code
         assert smtp.ask("NOOP")[0] == 250
         smtp.ask("RSET")
         assert smtp.ask("MAIL FROM:<a@example.org>")[0] == 250
@@ -139,7 +140,9 @@ def test_bdat_after_data_is_not_mixed(server, box):
         assert smtp.reply()[0] == 250
         assert smtp.ask("DATA")[0] == 503
         assert smtp.ask("RSET")[0] == 250
-        assert smtp.ask("BDAT 0 LAST")[0] == 503
+        smtp.send(b"BDAT 0 LAST\r\n")  # no recipient, no reply: RFC 2033 4.3
+        assert smtp.ask("NOOP")[0] == 250
+        assert smtp.ask("BDAT 0")[0] == 503
 
 
 @pytest.mark.parametrize("port", ["SMTP", "LMTP"])
