@@ -73,7 +73,8 @@ def test_commit_of_unknown_outcome(machine):
     server.check()
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.deep), pytest.param(3, marks=pytest.mark.deep)])
+@pytest.mark.deep
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_faults(machine, seed):
     """Calls fail for some rounds; later the work is done, and nobody noticed."""
     server = machine()
@@ -121,6 +122,7 @@ def cut_at(machine, n, nothing_left):
     server.check()
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("n", [4])
 def test_cut(machine, n):
     cut_at(machine, n, False)

@@ -128,8 +128,8 @@ def test_null_sender_stays_null(server, sink):
     with Smtp(server, "SMTP") as smtp:
         [reply] = smtp.deliver("", ["owned@example.test"], b"Subject: x\r\n\r\nx\r\n")
         assert reply[0] == 250
-    got = wait_for(lambda: sink.got)[0]
-    assert got.sender.startswith("MAIL FROM:<>")
+    # the sink may still get what an earlier test left behind
+    wait_for(lambda: [got for got in sink.got if got.sender.startswith("MAIL FROM:<>")])
     time.sleep(0.5)
     assert mailbox(server, "user4@example.test") == []
 
