@@ -4,6 +4,7 @@ They run against any server that the variables of scripts/with-server name."""
 import re
 import socket
 import ssl
+import time
 
 
 class Closed(Exception):
@@ -283,8 +284,18 @@ class Pop3(Wire):
         self.greeting = self.line()
         assert self.greeting.startswith(b"+OK"), self.greeting
         if user:
+            self.log_in(user)
+
+    def log_in(self, user, password="pass", seconds=20):
+        """A session that ended without QUIT has the mailbox until the server has seen its end."""
+        end = time.monotonic() + seconds
+        while True:
             self.ok(f"USER {user}")
-            self.ok("PASS pass")
+            got = self.ask(f"PASS {password}")
+            if not got.startswith(b"-ERR [IN-USE]") or time.monotonic() > end:
+                break
+            time.sleep(0.05)
+        assert got.startswith(b"+OK"), got
 
     def ask(self, line):
         self.send((line.encode() if isinstance(line, str) else line) + b"\r\n")
