@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -45,6 +46,7 @@ class Backups:
     def sound(self):
         """The next backup works, is whole, and can be restored."""
         self.page.clear()
+        time.sleep(1.1)  # a backup is named by its second
         assert self.run("backup", self.folder) == 0, self.said
         assert self.run("backup", self.folder, "--check") == 0, self.said
         self.count += 1
