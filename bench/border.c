@@ -1,25 +1,19 @@
-/* border.c - what it would cost to put the parsing of strangers' bytes and the store into two
-   processes (docs/decisions/0011-one-worker.md). Two sides exchange requests and replies of given
+/* border.c - what it costs to put the parsing of strangers' bytes and the store into two processes
+   (docs/decisions/0011-fronts-and-store.md). Two sides exchange requests and replies of given
    sizes, in three ways: two threads that pass a pointer (as the worker does today), two processes
-   with a socket between them, two processes with rings in shared memory. Whoever receives looks at
+   with a socket between them, two processes with the rings of io/ring.h. Whoever receives looks at
    every byte, in all three. The figure is processor time of both sides for one exchange: what a way
    costs is its difference from the first. */
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "io/ring.h"
 
 enum { RING = 1 << 22, BIGGEST = 1 << 19 };
 
@@ -42,72 +36,35 @@ static void die(const char *what)
 }
 
 /* --- rings --------------------------------------------------------------------------------- */
-struct ring {
-    _Alignas(64) _Atomic uint64_t head;   /* bytes put */
-    _Alignas(64) _Atomic uint64_t tail;   /* bytes taken */
-    _Alignas(64) _Atomic int sleeping[2]; /* who waits for bytes, who for room */
-    int event[2];
-    char data[RING];
-};
-
-static void ring_init(struct ring *r)
+static void await(struct ring *r)
 {
-    r->event[0] = eventfd(0, 0);
-    r->event[1] = eventfd(0, 0);
+    struct pollfd p = {.fd = ring_fd(r), .events = POLLIN};
+    if (poll(&p, 1, -1) < 0 || ring_woken(r))
+        die("poll");
 }
 
-static void wake(struct ring *r, int who)
+/* What is longer than a record goes in several. */
+static void ring_put(struct ring *r, const char *p, size_t n)
 {
-    uint64_t one = 1;
-    if (atomic_exchange(&r->sleeping[who], 0) && write(r->event[who], &one, sizeof(one)) < 0)
-        die("eventfd");
-}
-
-/* Until at least n bytes are there (who 0) or free (who 1). */
-static void await(struct ring *r, int who, size_t n)
-{
-    for (;;) {
-        uint64_t used = atomic_load(&r->head) - atomic_load(&r->tail), count;
-        if ((who ? RING - used : used) >= n)
-            return;
-        atomic_store(&r->sleeping[who], 1);
-        used = atomic_load(&r->head) - atomic_load(&r->tail);
-        if ((who ? RING - used : used) >= n) {
-            if (atomic_exchange(&r->sleeping[who], 0))
-                return;
-        }
-        if (read(r->event[who], &count, sizeof(count)) < 0)
-            die("eventfd");
+    for (size_t at = 0; at < n;) {
+        size_t piece = n - at < RING_RECORD_MAX ? n - at : RING_RECORD_MAX;
+        if (ring_send(r, slice_of(p + at, piece)) == RING_OK)
+            at += piece;
+        else
+            await(r);
     }
 }
 
-/* A record does not wrap: what is left at the end is skipped by both, who know the sizes. */
-static uint64_t place(uint64_t at, size_t n)
+static void ring_take(struct ring *r, struct buf *space, size_t n)
 {
-    return at % RING + n > RING ? at + RING - at % RING : at;
-}
-
-static void ring_put(struct ring *r, const char *p, size_t n)
-{
-    uint64_t head = atomic_load(&r->head), at = place(head, n);
-    await(r, 1, at + n - head);
-    memcpy(r->data + at % RING, p, n);
-    atomic_store(&r->head, at + n);
-    wake(r, 0);
-}
-
-static const char *ring_peek(struct ring *r, size_t n)
-{
-    uint64_t tail = atomic_load(&r->tail), at = place(tail, n);
-    await(r, 0, at + n - tail);
-    return r->data + at % RING;
-}
-
-static void ring_take(struct ring *r, size_t n)
-{
-    uint64_t tail = atomic_load(&r->tail);
-    atomic_store(&r->tail, place(tail, n) + n);
-    wake(r, 1);
+    for (size_t at = 0; at < n;) {
+        if (ring_receive(r, space) == RING_OK) {
+            look(space->p, space->n);
+            at += space->n;
+        } else if (ring_rest(r)) {
+            await(r);
+        }
+    }
 }
 
 /* --- what the sides do ---------------------------------------------------------------------- */
@@ -116,59 +73,62 @@ struct work {
     unsigned depth;     /* exchanges under way */
     long count;
     char *bytes;
-    struct ring *there, *back;
+    struct ring *asks, *answers; /* the two ends */
     int fds[2];
 };
+
+static const char *pointer_take(struct ring *r, struct buf *space)
+{
+    const char *p;
+    ring_take(r, space, sizeof(p));
+    memcpy(&p, space->p, sizeof(p));
+    return p;
+}
 
 static void *serve_pointers(void *arg)
 {
     struct work *w = arg;
+    BUF_SCOPE space = {0};
     for (long i = 0; i < w->count; i++) {
-        const char *p;
-        memcpy(&p, ring_peek(w->there, sizeof(p)), sizeof(p));
-        ring_take(w->there, sizeof(p));
-        look(p, w->ask);
-        p = w->bytes;
-        ring_put(w->back, (const char *)&p, sizeof(p));
+        look(pointer_take(w->answers, &space), w->ask);
+        ring_put(w->answers, (const char *)&w->bytes, sizeof(w->bytes));
     }
     return NULL;
 }
 
 static void ask_pointers(struct work *w)
 {
+    BUF_SCOPE space = {0};
     for (long sent = 0, got = 0; got < w->count;) {
-        const char *p = w->bytes;
         if (sent < w->count && sent - got < (long)w->depth) {
-            ring_put(w->there, (const char *)&p, sizeof(p));
+            ring_put(w->asks, (const char *)&w->bytes, sizeof(w->bytes));
             sent++;
             continue;
         }
-        memcpy(&p, ring_peek(w->back, sizeof(p)), sizeof(p));
-        ring_take(w->back, sizeof(p));
-        look(p, w->answer);
+        look(pointer_take(w->asks, &space), w->answer);
         got++;
     }
 }
 
 static void serve_rings(struct work *w)
 {
+    BUF_SCOPE space = {0};
     for (long i = 0; i < w->count; i++) {
-        look(ring_peek(w->there, w->ask), w->ask);
-        ring_take(w->there, w->ask);
-        ring_put(w->back, w->bytes, w->answer);
+        ring_take(w->answers, &space, w->ask);
+        ring_put(w->answers, w->bytes, w->answer);
     }
 }
 
 static void ask_rings(struct work *w)
 {
+    BUF_SCOPE space = {0};
     for (long sent = 0, got = 0; got < w->count;) {
         if (sent < w->count && sent - got < (long)w->depth) {
-            ring_put(w->there, w->bytes, w->ask);
+            ring_put(w->asks, w->bytes, w->ask);
             sent++;
             continue;
         }
-        look(ring_peek(w->back, w->answer), w->answer);
-        ring_take(w->back, w->answer);
+        ring_take(w->asks, &space, w->answer);
         got++;
     }
 }
@@ -239,17 +199,12 @@ static double run(struct work *w, enum way way)
 {
     struct rusage before, after, child = {0};
     char *space = malloc(BIGGEST);
-    size_t size = sizeof(struct ring);
-    w->there =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    w->back =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (!space || w->there == MAP_FAILED || w->back == MAP_FAILED ||
-        socketpair(AF_UNIX, SOCK_STREAM, 0, w->fds))
+    struct ring_end ends[2];
+    struct err e = {0};
+    if (!space || ring_make(RING, ends, &e) || ring_open(&ends[0], 0, &w->asks, &e) ||
+        ring_open(&ends[1], 1, &w->answers, &e) || socketpair(AF_UNIX, SOCK_STREAM, 0, w->fds))
         die("setup");
     memset(space, 0, BIGGEST);
-    ring_init(w->there);
-    ring_init(w->back);
     getrusage(RUSAGE_SELF, &before);
     if (way == POINTER) {
         pthread_t thread;
@@ -275,13 +230,10 @@ static double run(struct work *w, enum way way)
             die("child");
     }
     getrusage(RUSAGE_SELF, &after);
-    for (int i = 0; i < 2; i++) {
-        close(w->there->event[i]);
-        close(w->back->event[i]);
+    for (int i = 0; i < 2; i++)
         close(w->fds[i]);
-    }
-    munmap(w->there, size);
-    munmap(w->back, size);
+    ring_close(w->asks);
+    ring_close(w->answers);
     free(space);
     return (seconds(&after) - seconds(&before) + seconds(&child)) / (double)w->count * 1e6;
 }
@@ -332,5 +284,6 @@ int main(int argc, char **argv)
             printf("\n");
         }
     }
+    free(w.bytes);
     return sink == 1;
 }
