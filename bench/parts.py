@@ -46,6 +46,12 @@ def fetch(b):
     b.load("meta-again", "meta --box Big --count 3")
 
 
+@part("start after SIGKILL in the middle of deliveries, with 100,000 messages", 1, users=32, peers=("carbonado",))
+def crash(b):
+    b.fill("Big", 100_000, SMALL)
+    b.note("crash", p50_ms=b.crash("lmtp --conns 32 --users 32 --seconds 20"))
+
+
 @part("FETCH of whole messages, warm", 2, peers=BOTH_WAYS)
 def bodies(b):
     b.fill("Mixed", 5_000, "12000:40000")
