@@ -31,7 +31,7 @@ static void print_row(struct cli *c, const json_t *row, bool first,
 }
 
 int ask_pages(struct cli *c, const char *op, json_t *args, const char *member, const char *key,
-              void (*print)(const json_t *row))
+              void (*print)(const json_t *row), const char *none)
 {
     struct op_session *s = NULL;
     struct err e = {0};
@@ -60,6 +60,8 @@ int ask_pages(struct cli *c, const char *op, json_t *args, const char *member, c
         return cli_fail(c, &e);
     if (c->json)
         fputs(first ? "[]\n" : "\n]\n", stdout);
+    else if (first)
+        fprintf(stderr, "carbonado: %s\n", none);
     return CLI_OK;
 }
 

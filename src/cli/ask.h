@@ -10,9 +10,10 @@
 int ask(struct cli *c, const char *op, json_t *args, json_t **ret);
 
 /* Every row of a list in pages: `member` of the answer holds rows sorted by their text `key`. With
-   --json the rows are printed as one array, else `print` is called for each. */
+   --json the rows are printed as one array, else `print` is called for each; where there is none,
+   `none` is said on stderr. */
 int ask_pages(struct cli *c, const char *op, json_t *args, const char *member, const char *key,
-              void (*print)(const json_t *row));
+              void (*print)(const json_t *row), const char *none);
 
 const char *json_text(const json_t *o, const char *key); /* "" when absent */
 int64_t json_number(const json_t *o, const char *key);

@@ -47,6 +47,11 @@ int backup_manifest_write(const char *dir, const json_t *manifest, struct err *e
 /* Removes all but the newest `keep`, and the packs that only they named. */
 int backup_prune(const struct backup_set *s, size_t keep, size_t *ret_removed, struct err *e);
 int backup_remove_tree(const char *path, struct err *e); /* what is not there is fine */
+int backup_make_parent(const char *path, struct err *e); /* the folders above a file */
+
+/* A SHA-256 as it is written: ends ctx. */
+struct evp_md_ctx_st;
+void backup_hash_end(struct evp_md_ctx_st *ctx, char ret[BACKUP_HASH + 1]);
 
 /* --- backup_copy.c: the bytes ----------------------------------------------------------------- */
 /* Called after each piece with its bytes: the progress bar, the hold. -1 stops. */

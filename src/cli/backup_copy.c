@@ -28,16 +28,6 @@ static void hash_add(struct hasher *h, const void *p, size_t n)
     BUG_IF(EVP_DigestUpdate(h->ctx, p, n) != 1);
 }
 
-static void hash_end(struct hasher *h, char ret[BACKUP_HASH + 1])
-{
-    unsigned char sum[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
-    BUG_IF(EVP_DigestFinal_ex(h->ctx, sum, &n) != 1);
-    EVP_MD_CTX_free(h->ctx);
-    for (unsigned i = 0; i < n; i++)
-        snprintf(ret + 2 * (size_t)i, 3, "%02x", sum[i]);
-}
-
 static int tick(const struct backup_tick *t, uint64_t bytes, struct err *e)
 {
     return t && t->fn ? t->fn(t->arg, bytes, e) : 0;
@@ -107,7 +97,7 @@ static int zstd_open(struct zstd_file *z, const char *from, const char *to,
 
 static void zstd_close(struct zstd_file *z, char hash[BACKUP_HASH + 1])
 {
-    hash_end(&z->hash, hash);
+    backup_hash_end(z->hash.ctx, hash);
     fd_closep(&z->in);
     fd_closep(&z->out);
     free(z->plain);
@@ -191,7 +181,7 @@ int backup_copy_range(int from_fd, int to_fd, uint64_t from, uint64_t to,
         from += n;
     }
     free(p);
-    hash_end(&h, ret_hash);
+    backup_hash_end(h.ctx, ret_hash);
     return r;
 }
 

@@ -179,13 +179,22 @@ int backup_find(const struct backup_set *s, const char *at, char ret[BACKUP_NAME
 }
 
 /* --- the manifest ----------------------------------------------------------------------------- */
-static void sum_of(struct slice s, char ret[BACKUP_HASH + 1])
+void backup_hash_end(struct evp_md_ctx_st *ctx, char ret[BACKUP_HASH + 1])
 {
     unsigned char sum[EVP_MAX_MD_SIZE];
     unsigned n = 0;
-    BUG_IF(EVP_Digest(s.p ? s.p : "", s.n, sum, &n, EVP_sha256(), NULL) != 1);
+    BUG_IF(EVP_DigestFinal_ex(ctx, sum, &n) != 1);
+    EVP_MD_CTX_free(ctx);
     for (unsigned i = 0; i < n; i++)
         snprintf(ret + 2 * (size_t)i, 3, "%02x", sum[i]);
+}
+
+static void sum_of(struct slice s, char ret[BACKUP_HASH + 1])
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    BUG_IF(!ctx || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1);
+    BUG_IF(EVP_DigestUpdate(ctx, s.p ? s.p : "", s.n) != 1);
+    backup_hash_end(ctx, ret);
 }
 
 int backup_manifest_write(const char *dir, const json_t *manifest, struct err *e)
@@ -236,6 +245,14 @@ int backup_remove_tree(const char *path, struct err *e)
     if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) && errno != ENOENT)
         return err_errno(e, ERR_IO, "%s", path);
     return 0;
+}
+
+int backup_make_parent(const char *path, struct err *e)
+{
+    char dir[8192];
+    snprintf(dir, sizeof(dir), "%s", path);
+    *strrchr(dir, '/') = '\0';
+    return dir_make(dir, 0700, e);
 }
 
 /* "SHARD/ID" of every pack that a kept backup names. */

@@ -101,7 +101,7 @@ static void print_line(const json_t *row)
 static int list(struct cli *c)
 {
     return ask_pages(c, "account.list", json_pack("{s:s?}", "domain", c->argc ? c->argv[0] : NULL),
-                     "accounts", "address", print_line);
+                     "accounts", "address", print_line, "no accounts");
 }
 
 const struct cli_command cmd_account_list = {

@@ -37,7 +37,7 @@ static void print(const json_t *row)
 static int list(struct cli *c)
 {
     return ask_pages(c, "alias.list", json_pack("{s:s?}", "domain", c->argc ? c->argv[0] : NULL),
-                     "aliases", "alias", print);
+                     "aliases", "alias", print, "no aliases");
 }
 
 const struct cli_command cmd_alias_list = {

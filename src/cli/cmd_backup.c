@@ -55,14 +55,6 @@ static int tick(void *arg, uint64_t bytes, struct err *e)
 }
 
 /* --- files: databases, configuration, keys ---------------------------------------------------- */
-static int make_parent(const char *path, struct err *e)
-{
-    char dir[8192];
-    snprintf(dir, sizeof(dir), "%s", path);
-    *strrchr(dir, '/') = '\0';
-    return dir_make(dir, 0700, e);
-}
-
 /* `name`: below the state directory; `mode`: of the file there. */
 static int add_file(struct backup *b, const char *from, const char *name, unsigned mode,
                     struct err *e)
@@ -72,7 +64,7 @@ static int add_file(struct backup *b, const char *from, const char *name, unsign
     uint64_t stored = 0;
     if ((size_t)snprintf(to, sizeof(to), "%s/state/%s.zst", b->dir, name) >= sizeof(to))
         return err_set(e, ERR_LIMIT, "%s: the name is too long", name);
-    if (make_parent(to, e) || backup_pack_file(from, to, hash, &stored, &t, e))
+    if (backup_make_parent(to, e) || backup_pack_file(from, to, hash, &stored, &t, e))
         return -1;
     b->copied += stored;
     json_array_append_new(b->files,
@@ -278,21 +270,30 @@ static int add_all(struct backup *b, struct err *e)
     }
 }
 
+static void name_by_now(struct backup *b)
+{
+    time_t now = time(NULL);
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    strftime(b->name, sizeof(b->name), "%Y%m%dT%H%M%SZ", &tm);
+}
+
 static int begin(struct backup *b, struct err *e)
 {
     ARENA_SCOPE a = {0};
     char id[33], **names;
     size_t n;
-    time_t now = time(NULL);
-    struct tm tm;
-    gmtime_r(&now, &tm);
-    strftime(b->name, sizeof(b->name), "%Y%m%dT%H%M%SZ", &tm);
     if (op_open(b->c->state_dir, &b->session, e) || hold(b, HOLD_SECONDS, e) ||
         backup_identity(b->c->state_dir, id, e) || backup_set_open(&b->set, b->c->argv[0], id, e) ||
         backup_list(&b->set, &a, &names, &n, e))
         return -1;
-    if (n && strcmp(names[n - 1], b->name) >= 0)
-        return err_set(e, ERR_EXISTS, "%s/%s is there already: the clock?", b->set.dir,
+    name_by_now(b);
+    while (n && strcmp(names[n - 1], b->name) == 0) { /* a name has a second for itself */
+        usleep(50 * 1000);
+        name_by_now(b);
+    }
+    if (n && strcmp(names[n - 1], b->name) > 0)
+        return err_set(e, ERR_EXISTS, "%s/%s is of a later moment: the clock?", b->set.dir,
                        names[n - 1]);
     if (n && backup_manifest_read(&b->set, names[n - 1], &b->before, e))
         return -1;

@@ -49,7 +49,7 @@ static void print(const json_t *row)
 
 static int list(struct cli *c)
 {
-    return ask_pages(c, "domain.list", json_object(), "domains", "name", print);
+    return ask_pages(c, "domain.list", json_object(), "domains", "name", print, "no domains");
 }
 
 const struct cli_command cmd_domain_list = {
@@ -66,11 +66,14 @@ static int catch_all(struct cli *c)
     if (none == (c->argc == 2))
         return cli_usage(c, "give an address, or --none");
     return ask(c, "domain.catch_all",
-               json_pack("{s:s, s:s}", "name", c->argv[0], "target", none ? "" : c->argv[1]), NULL);
+               json_pack("{s:s, s:s, s:b}", "name", c->argv[0], "target", none ? "" : c->argv[1],
+                         "elsewhere", cli_option(c, "--elsewhere") != NULL),
+               NULL);
 }
 
 static const struct cli_option catch_all_options[] = {
     {"--none", NULL, "Refuse mail for addresses that do not exist (the default)"},
+    {"--elsewhere", NULL, "ADDRESS is of another domain: all of it, spam too, is sent there"},
     {0},
 };
 

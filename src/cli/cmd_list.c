@@ -78,7 +78,7 @@ static void print_member(const json_t *row)
 static int members(struct cli *c)
 {
     return ask_pages(c, "list.members", json_pack("{s:s}", "address", c->argv[0]), "members",
-                     "member", print_member);
+                     "member", print_member, "no members");
 }
 
 const struct cli_command cmd_list_members = {
@@ -98,7 +98,7 @@ static void print(const json_t *row)
 static int list(struct cli *c)
 {
     return ask_pages(c, "list.list", json_pack("{s:s?}", "domain", c->argc ? c->argv[0] : NULL),
-                     "lists", "address", print);
+                     "lists", "address", print, "no lists");
 }
 
 const struct cli_command cmd_list_list = {

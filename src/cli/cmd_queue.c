@@ -34,7 +34,7 @@ static void print(const json_t *row)
 
 static int list(struct cli *c)
 {
-    return ask_pages(c, "queue.list", json_object(), "messages", "id", print);
+    return ask_pages(c, "queue.list", json_object(), "messages", "id", print, "the queue is empty");
 }
 
 const struct cli_command cmd_queue_list = {

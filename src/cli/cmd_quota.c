@@ -56,7 +56,7 @@ const struct cli_command cmd_quota_set = {
 static int list(struct cli *c)
 {
     return ask_pages(c, "quota.list", json_pack("{s:s?}", "domain", c->argc ? c->argv[0] : NULL),
-                     "accounts", "address", print);
+                     "accounts", "address", print, "no accounts");
 }
 
 const struct cli_command cmd_quota_list = {

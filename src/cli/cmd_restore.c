@@ -115,14 +115,6 @@ static int choose(struct restore *r, bool one, struct err *e)
                : 0;
 }
 
-static int make_parent(const char *path, struct err *e)
-{
-    char dir[8192];
-    snprintf(dir, sizeof(dir), "%s", path);
-    *strrchr(dir, '/') = '\0';
-    return dir_make(dir, 0700, e);
-}
-
 /* A name out of the manifest stays below the directory. */
 static int check_name(const char *name, struct err *e)
 {
@@ -142,7 +134,7 @@ static int take_files(struct restore *r, const char *dir, struct err *e)
         const char *name = json_text(row, "name");
         snprintf(from, sizeof(from), "%s/%s/state/%s.zst", r->set.dir, r->name, name);
         snprintf(to, sizeof(to), "%s/%s", dir, name);
-        if (check_name(name, e) || make_parent(to, e) ||
+        if (check_name(name, e) || backup_make_parent(to, e) ||
             backup_unpack_file(from, to, json_text(row, "sha256"), &t, e))
             return -1;
         if (chmod(to, (mode_t)json_number(row, "mode") & 0777))
@@ -162,7 +154,7 @@ static int take_packs(struct restore *r, const char *dir, struct err *e)
     {
         snprintf(to, sizeof(to), "%s/packs/%lld/%lld.pack", dir,
                  (long long)json_number(row, "shard"), (long long)json_number(row, "pack"));
-        if (make_parent(to, e) || backup_take_pack(&r->set, row, to, &t, e))
+        if (backup_make_parent(to, e) || backup_take_pack(&r->set, row, to, &t, e))
             return -1;
     }
     return 0;
@@ -244,7 +236,7 @@ static int link_packs(const struct restore *r, const char *dir, struct err *e)
         int64_t shard = json_number(row, "shard"), pack = json_number(row, "pack");
         backup_pack_path(&r->set, shard, pack, from, sizeof(from));
         snprintf(to, sizeof(to), "%s/packs/%lld/%lld.pack", dir, (long long)shard, (long long)pack);
-        if (make_parent(to, e))
+        if (backup_make_parent(to, e))
             return -1;
         if (symlink(from, to))
             return err_errno(e, ERR_IO, "%s", to);

@@ -22,6 +22,7 @@ const struct cli_command cmd_serve = {
         "Stays in the foreground and logs to stderr. Started as root it binds its ports, then\n"
         "becomes the owner of the state directory for good. SIGHUP reads the configuration and\n"
         "the certificates again; connections that are open go on. SIGUSR1 writes what the server\n"
-        "does at the moment to STATE/run/dump-DATE.txt.",
+        "does at the moment to STATE/run/dump-DATE.txt. Where the server of this state directory\n"
+        "runs already it says so, and the exit status is 75.",
     .run = run,
 };

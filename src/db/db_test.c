@@ -12,6 +12,7 @@
 #include "db/db.h"
 #include "db/engine.h"
 #include "db/pg_test.h"
+#include "db/test_db.h"
 
 DB_STMT(put, "INSERT INTO thing (id, name, bytes, n) VALUES ($1, $2, $3, $4)");
 DB_STMT(put_once, "INSERT INTO thing (id, name, bytes, n) VALUES ($1, $2, $3, $4) "
@@ -42,14 +43,20 @@ SETTING_DECLARE(db, busy_timeout);
 
 static struct pg_test cluster;
 static bool have_pg;
-static char dir[] = "/tmp/carbonado-db-XXXXXX";
-static char file[64], log_file[70], index_file[70];
+
+static void needs_postgres(void)
+{
+    if (!have_pg && pg_test_is_needed())
+        fail_msg("no PostgreSQL");
+    if (!have_pg)
+        skip();
+}
 
 static struct db *open_engine(enum db_engine engine)
 {
     struct db *db = NULL;
     struct err e = {0};
-    int r = engine == DB_SQLITE ? db_open_sqlite(file, DB_CREATE, &db, &e)
+    int r = engine == DB_SQLITE ? db_open_sqlite(test_file, DB_CREATE, &db, &e)
                                 : db_open_postgres(cluster.conninfo, 0, &db, &e);
     if (r)
         fail_msg("%s", e.text);
@@ -60,7 +67,7 @@ static struct db *fresh(enum db_engine engine)
 {
     struct err e = {0};
     if (engine == DB_SQLITE)
-        unlink(file);
+        unlink(test_file);
     struct db *db = open_engine(engine);
     db_script(db, "DROP TABLE IF EXISTS thing; DROP TABLE IF EXISTS migration", &e);
     if (db_migrate(db, "test", steps, 2, &e))
@@ -282,8 +289,7 @@ static void on_sqlite(void **state)
 static void on_postgres(void **state)
 {
     (void)state;
-    if (!have_pg)
-        skip();
+    needs_postgres();
     for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++)
         both[i](DB_POSTGRES);
 }
@@ -331,15 +337,15 @@ static void sqlite_files_that_are_none(void **state)
     (void)state;
     struct err e = {0};
     struct db *db = NULL;
-    unlink(file);
-    assert_int_equal(db_open_sqlite(file, 0, &db, &e), -1);
+    unlink(test_file);
+    assert_int_equal(db_open_sqlite(test_file, 0, &db, &e), -1);
     assert_int_equal(e.code, ERR_NOTFOUND);
     char junk[5000];
     memset(junk, 'x', sizeof(junk));
-    assert_int_equal(file_replace(file, slice_of(junk, sizeof(junk)), 0600, &e), 0);
-    assert_int_equal(db_open_sqlite(file, 0, &db, &e), -1);
+    assert_int_equal(file_replace(test_file, slice_of(junk, sizeof(junk)), 0600, &e), 0);
+    assert_int_equal(db_open_sqlite(test_file, 0, &db, &e), -1);
     assert_int_equal(e.code, ERR_CORRUPT);
-    unlink(file);
+    unlink(test_file);
 }
 
 static void sqlite_reader_cannot_write(void **state)
@@ -348,7 +354,7 @@ static void sqlite_reader_cannot_write(void **state)
     struct err e = {0};
     struct db *db = fresh(DB_SQLITE), *ro = NULL;
     assert_int_equal(put(db, 1, "a", 1, &e), 0);
-    assert_int_equal(db_open_sqlite(file, DB_READONLY, &ro, &e), 0);
+    assert_int_equal(db_open_sqlite(test_file, DB_READONLY, &ro, &e), 0);
     assert_int_equal(count(ro), 1);
     assert_int_equal(put(ro, 2, "b", 1, &e), -1);
     assert_int_equal(e.code, ERR_IO);
@@ -359,8 +365,7 @@ static void sqlite_reader_cannot_write(void **state)
 static void postgres_connects_again(void **state)
 {
     (void)state;
-    if (!have_pg)
-        skip();
+    needs_postgres();
     struct err e = {0};
     struct db *db = fresh(DB_POSTGRES), *killer = open_engine(DB_POSTGRES);
     assert_int_equal(put(db, 1, "a", 1, &e), 0);
@@ -401,12 +406,7 @@ static int set_up(void **state)
 {
     (void)state;
     have_pg = pg_test_start(&cluster);
-    if (!mkdtemp(dir))
-        return -1;
-    snprintf(file, sizeof(file), "%s/t.db", dir);
-    snprintf(log_file, sizeof(log_file), "%s-wal", file);
-    snprintf(index_file, sizeof(index_file), "%s-shm", file);
-    return 0;
+    return test_db_begin();
 }
 
 static int tear_down(void **state)
@@ -414,10 +414,7 @@ static int tear_down(void **state)
     (void)state;
     if (have_pg)
         pg_test_stop(&cluster);
-    unlink(file);
-    unlink(log_file);
-    unlink(index_file);
-    return rmdir(dir);
+    return test_db_end();
 }
 
 int main(void)

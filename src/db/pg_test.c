@@ -76,6 +76,12 @@ static bool wait_ready(struct pg_test *t)
     return false;
 }
 
+bool pg_test_is_needed(void)
+{
+    const char *set = getenv("CARBONADO_NEEDS_POSTGRES");
+    return set && *set;
+}
+
 bool pg_test_start(struct pg_test *t)
 {
     char bin[200], initdb[220], postgres[220];

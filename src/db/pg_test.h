@@ -13,4 +13,7 @@ struct pg_test {
 
 /* false with a message on stdout when PostgreSQL is not installed or does not start. */
 bool pg_test_start(struct pg_test *t);
+/* Without PostgreSQL what needs it is skipped, but not in `make check` (scripts/check sets
+   CARBONADO_NEEDS_POSTGRES). */
+bool pg_test_is_needed(void);
 void pg_test_stop(struct pg_test *t);

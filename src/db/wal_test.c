@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,13 +14,12 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "db/db.h"
+#include "db/test_db.h"
 
 DB_STMT(wal_put, "INSERT INTO thing (id, bytes) VALUES ($1, $2)");
 DB_STMT(wal_count, "SELECT COUNT(*) FROM thing");
 DB_STMT(wal_sound, "SELECT integrity_check = 'ok' FROM pragma_integrity_check");
 
-static char dir[] = "/tmp/carbonado-wal-XXXXXX";
-static char file[64], log_file[64], index_file[64];
 static const char *fails; /* how the names of files end whose syncs fail */
 static unsigned log_syncs;
 
@@ -54,7 +52,7 @@ static struct db *opened(unsigned flags)
 {
     struct db *db = NULL;
     struct err e = {0};
-    if (db_open_sqlite(file, flags | DB_NO_CHECKPOINT, &db, &e))
+    if (db_open_sqlite(test_file, flags | DB_NO_CHECKPOINT, &db, &e))
         fail_msg("%s", e.text);
     return db;
 }
@@ -62,9 +60,7 @@ static struct db *opened(unsigned flags)
 static struct db *fresh(void)
 {
     struct err e = {0};
-    unlink(file);
-    unlink(log_file);
-    unlink(index_file);
+    test_db_remove();
     struct db *db = opened(DB_CREATE);
     assert_int_equal(
         db_script(db, "CREATE TABLE thing (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL)", &e), 0);
@@ -100,7 +96,7 @@ static void read_whole(const char *path, struct buf *b)
 
 static void the_disk_has(const struct buf *b)
 {
-    int fd = open(file, O_WRONLY | O_CLOEXEC);
+    int fd = open(test_file, O_WRONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     assert_int_equal(fd_pwrite_all(fd, b->p, b->n, 0), 0);
     assert_int_equal(ftruncate(fd, (off_t)b->n), 0);
@@ -119,7 +115,7 @@ static void a_lost_sync_is_made_good(void **state)
     assert_int_equal(db_begin(reader, DB_READ, &e), 0);
     assert_int_equal(number(reader, &stmt_wal_count), 50);
     put(db, 51, 50);
-    read_whole(file, &disk);
+    read_whole(test_file, &disk);
     assert_int_equal(db_checkpoint(db, false, &left, &e), 0);
     assert_true(left > 0);
     assert_int_equal(db_commit(reader, &e), 0);
@@ -148,17 +144,17 @@ static void a_log_keeps_its_name(void **state)
     struct stat a, b;
     struct db *db = fresh();
     put(db, 1, 3);
-    assert_int_equal(stat(log_file, &a), 0);
+    assert_int_equal(stat(test_log, &a), 0);
     db_close(db);
-    assert_int_equal(stat(log_file, &b), 0);
+    assert_int_equal(stat(test_log, &b), 0);
     assert_true(a.st_ino == b.st_ino && b.st_size > 0);
-    assert_int_equal(db_open_sqlite(file, 0, &db, &e), 0);
+    assert_int_equal(db_open_sqlite(test_file, 0, &db, &e), 0);
     assert_int_equal(number(db, &stmt_wal_count), 3);
     db_close(db); /* this one checkpoints */
-    assert_int_equal(stat(log_file, &b), 0);
+    assert_int_equal(stat(test_log, &b), 0);
     assert_true(a.st_ino == b.st_ino && b.st_size == 0);
-    fails = dir; /* whose names cannot be made durable is not written to */
-    assert_int_equal(db_open_sqlite(file, 0, &db, &e), -1);
+    fails = test_dir; /* whose names cannot be made durable is not written to */
+    assert_int_equal(db_open_sqlite(test_file, 0, &db, &e), -1);
     assert_int_equal(e.code, ERR_IO);
     fails = NULL;
 }
@@ -174,21 +170,21 @@ static void a_log_is_written_again(void **state)
     assert_int_equal(db_checkpoint(db, false, NULL, &e), 0);
     put(db, 21, 3); /* the log begins anew, and old frames stand behind */
     db_close(db);
-    read_whole(log_file, &before);
+    read_whole(test_log, &before);
     log_syncs = 0;
-    assert_int_equal(db_renew_log(file, &e), 0);
+    assert_int_equal(db_renew_log(test_file, &e), 0);
     assert_int_equal(log_syncs, 1);
-    read_whole(log_file, &after);
+    read_whole(test_log, &after);
     assert_true(slice_eq(buf_slice(&before), buf_slice(&after)));
     fails = "-wal";
-    assert_int_equal(db_renew_log(file, &e), -1);
+    assert_int_equal(db_renew_log(test_file, &e), -1);
     fails = NULL;
     db = opened(0);
     assert_int_equal(number(db, &stmt_wal_count), 23);
     db_close(db);
-    unlink(log_file);
-    assert_int_equal(db_renew_log(file, &e), 0);
-    assert_int_equal(access(log_file, F_OK), -1);
+    unlink(test_log);
+    assert_int_equal(db_renew_log(test_file, &e), 0);
+    assert_int_equal(access(test_log, F_OK), -1);
 }
 
 static ssize_t no_read(int fd, void *p, size_t n, off_t at)
@@ -228,21 +224,13 @@ static void what_cannot_be_read_is_not_damaged(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    if (!mkdtemp(dir))
-        return -1;
-    snprintf(file, sizeof file, "%s/t.db", dir);
-    snprintf(log_file, sizeof log_file, "%s-wal", file);
-    snprintf(index_file, sizeof index_file, "%s-shm", file);
-    return 0;
+    return test_db_begin();
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    unlink(file);
-    unlink(log_file);
-    unlink(index_file);
-    return rmdir(dir);
+    return test_db_end();
 }
 
 int main(void)

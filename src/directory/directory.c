@@ -345,11 +345,45 @@ static int target_normal(struct slice target, struct arena *a, struct slice *ret
     return 0;
 }
 
-int directory_domain_catch_all(struct slice name, struct slice target, struct err *e)
+/* An address that exists, its detail left out when there is none with it. Catch-alls do not count:
+   a mistyped name would find the one that is to be replaced. 1, 0, -1. */
+static int is_address(struct address_normal *n, struct arena *a, struct err *e)
+{
+    struct address_row row;
+    struct slice base, detail;
+    int r = lookup_address(n->whole, a, &row, e);
+    if (r == 0 && rules_cut_detail(n, a, &base, &detail))
+        r = lookup_address(base, a, &row, e);
+    return r;
+}
+
+static int check_catch_all(struct slice target, bool elsewhere, struct arena *a, struct err *e)
+{
+    struct address_normal n;
+    struct domain_row domain;
+    if (address_normal(target, a, &n, e))
+        return -1;
+    int ours = rules_own_domain(&n, a, &domain, e);
+    if (ours < 0)
+        return -1;
+    if (ours && elsewhere)
+        return err_set(e, ERR_SYNTAX, "%.*s is a domain of ours", SARG(n.domain));
+    if (!ours)
+        return elsewhere ? 0
+                         : err_set(e, ERR_NOTFOUND, "%.*s is no domain of ours", SARG(n.domain));
+    int r = is_address(&n, a, e);
+    return r ? (r < 0 ? -1 : 0) : err_set(e, ERR_NOTFOUND, "no such address: %.*s", SARG(target));
+}
+
+int directory_domain_catch_all(struct slice name, struct slice target, bool elsewhere,
+                               struct err *e)
 {
     ARENA_SCOPE a = {.limit = 16384};
     struct slice d, to = S("");
-    if (domain_normal(name, &a, &d, e) || (target.n && target_normal(target, &a, &to, e)))
+    if (domain_normal(name, &a, &d, e))
+        return -1;
+    if (target.n &&
+        (check_catch_all(target, elsewhere, &a, e) || target_normal(target, &a, &to, e)))
         return -1;
     return changed(backend->domain_catch_all(d, to, e));
 }

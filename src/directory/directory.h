@@ -73,7 +73,9 @@ int directory_each_member(struct slice list, int (*fn)(struct slice member, void
 /* --- changing ------------------------------------------------------------------------------ */
 int directory_domain_add(struct slice name, struct slice alias_of /* or empty */, struct err *e);
 int directory_domain_remove(struct slice name, struct err *e); /* ERR_CONFLICT: not empty */
-int directory_domain_catch_all(struct slice name, struct slice target /* empty: none */,
+/* Empty: none. The target must be an address of ours (ERR_NOTFOUND), or, when elsewhere is set, one
+   of another domain. */
+int directory_domain_catch_all(struct slice name, struct slice target, bool elsewhere,
                                struct err *e);
 int directory_account_add(struct slice address, struct slice name, uint64_t flags, int64_t quota,
                           uint64_t *ret_id, struct err *e);

@@ -65,8 +65,11 @@ static void build(void)
     LIST("team@x.test", "all@x.test", "bob@x.test", "gone@x.test", "nobody@x.test");
     LIST("empty@x.test", "gone@x.test");
     LIST("crew@x.test", "Ann@X.test", "Joe@else.where", "joe@else.where");
-    assert_int_equal(directory_domain_catch_all(S("catch.test"), S("rest@catch.test"), NULL), 0);
-    assert_int_equal(directory_domain_catch_all(S("loop.test"), S("no@loop.test"), NULL), 0);
+    assert_int_equal(directory_domain_catch_all(S("catch.test"), S("rest@catch.test"), false, NULL),
+                     0);
+    alias("no@loop.test", "ann@x.test");
+    assert_int_equal(directory_domain_catch_all(S("loop.test"), S("no@loop.test"), false, NULL), 0);
+    assert_int_equal(directory_alias_remove(S("no@loop.test"), NULL), 0);
 }
 
 /* "address[+detail][/list][<owner] ..." or the name of the error. */

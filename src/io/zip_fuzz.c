@@ -1,18 +1,11 @@
 /* zip_fuzz.c - a connection that has turned compression on is sent any bytes in any pieces: the
    server must see what zlib makes of them, or the beginning of it when they are damaged. */
 #include <pthread.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <zlib.h>
 
 #include "base/fd.h"
-#include "base/fuzz.h"
-#include "io/conn.h"
-#include "io/listener.h"
-#include "io/loop.h"
+#include "io/fuzz_server.h"
 
 enum { PLAIN_MAX = 8 << 20 };
 
@@ -22,8 +15,6 @@ static struct {
     struct buf got;
     bool closed;
 } server = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
-
-static char path[64];
 
 static void opened(struct conn *c)
 {
@@ -60,37 +51,13 @@ static void closed(struct conn *c, enum conn_end why, const char *text)
 static const struct conn_ops ops = {
     .opened = opened, .input = input, .idle = idle, .closed = closed};
 
-static void remove_path(void)
-{
-    unlink(path);
-}
-
-static void start(void)
-{
-    snprintf(path, sizeof(path), "/tmp/carbonado-zip-fuzz.%d", (int)getpid());
-    struct listener l = {.name = "zip", .host = slice_str(path), .ops = &ops};
-    int fd;
-    unlink(path);
-    BUG_IF(loops_start(1, NULL) || listener_bind(&l, &fd, 1, NULL));
-    BUG_IF(listener_start(&l, &fd, 1, NULL));
-    atexit(remove_path);
-}
-
-static bool send_piece(void *ctx, struct slice piece)
-{
-    return send(*(int *)ctx, piece.p, piece.n, MSG_NOSIGNAL) == (ssize_t)piece.n;
-}
-
 static void through_server(struct slice in, enum fuzz_split split)
 {
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    memcpy(to.sun_path, path, strlen(path));
     buf_reset(&server.got);
     server.closed = false;
-    BUG_IF(fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)));
-    if (send(fd, "C", 1, MSG_NOSIGNAL) == 1)
-        fuzz_feed(in, split, send_piece, &fd);
+    AUTO_FD fd = fuzz_server_connect();
+    if (fuzz_server_send(&fd, S("C")))
+        fuzz_feed(in, split, fuzz_server_send, &fd);
     shutdown(fd, SHUT_WR);
     pthread_mutex_lock(&server.lock);
     while (!server.closed)
@@ -123,8 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
 {
     struct slice in = slice_of(d, n);
     BUF_SCOPE want = {0};
-    if (!path[0])
-        start();
+    fuzz_server_start("zip", &ops);
     bool sound = through_zlib(in, &want);
     for (int split = FUZZ_WHOLE; split < FUZZ_SPLITS; split += 2) {
         through_server(in, (enum fuzz_split)split);

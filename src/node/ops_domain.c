@@ -31,7 +31,8 @@ static int catch_all(json_t *args, struct slice payload, json_t **ret, struct bu
     (void)out;
     if (op_arg_text(args, "name", true, &name, e) || op_arg_text(args, "target", false, &target, e))
         return -1;
-    return directory_domain_catch_all(name, target, e);
+    return directory_domain_catch_all(name, target,
+                                      json_is_true(json_object_get(args, "elsewhere")), e);
 }
 
 static int take(struct slice name, struct slice alias_of, struct slice target, void *arg)

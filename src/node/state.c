@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "auth/auth.h"
+#include "base/buf.h"
 #include "base/fd.h"
 #include "directory/directory.h"
 #include "store/store.h"
@@ -25,9 +26,35 @@ int state_path(char out[STATE_PATH_MAX], const char *dir, const char *name, stru
     return 0;
 }
 
-int state_lock(const char *dir, int *ret_fd, struct err *e)
+/* `fd`: the lock, which somebody has. */
+static int say_who(const char *dir, int fd, struct err *e)
 {
     char path[STATE_PATH_MAX], who[32] = "";
+    BUF_SCOPE server = {.max = 64};
+    ssize_t n = pread(fd, who, sizeof(who) - 1, 0);
+    who[n > 0 ? n : 0] = '\0';
+    if (who[0] && state_path(path, dir, "run/pid", NULL) == 0 &&
+        file_read(path, &server, NULL) == 0 &&
+        slice_eq(slice_trim(buf_slice(&server)), slice_str(who)))
+        return err_set(e, ERR_BUSY, "%s is in use: the server is already running (process %s)", dir,
+                       who);
+    return err_set(e, ERR_BUSY, "%s is in use by process %s", dir, who);
+}
+
+int state_is_free(const char *dir, struct err *e)
+{
+    char path[STATE_PATH_MAX];
+    if (state_path(path, dir, "run/lock", e))
+        return -1;
+    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return 0;
+    return say_who(dir, fd, e);
+}
+
+int state_lock(const char *dir, int *ret_fd, struct err *e)
+{
+    char path[STATE_PATH_MAX], who[32];
     if (state_path(path, dir, "run", e) || dir_make(path, 0700, e) ||
         state_path(path, dir, "run/lock", e))
         return -1;
@@ -37,9 +64,7 @@ int state_lock(const char *dir, int *ret_fd, struct err *e)
     if (flock(fd, LOCK_EX | LOCK_NB)) {
         if (errno != EWOULDBLOCK)
             return err_errno(e, ERR_IO, "%s", path);
-        ssize_t n = pread(fd, who, sizeof(who) - 1, 0);
-        who[n > 0 ? n : 0] = '\0';
-        return err_set(e, ERR_BUSY, "%s is in use by process %s", dir, who);
+        return say_who(dir, fd, e);
     }
     int n = snprintf(who, sizeof(who), "%d", (int)getpid());
     if (ftruncate(fd, 0) || pwrite(fd, who, (size_t)n, 0) != n)

@@ -20,6 +20,10 @@ int state_path(char out[STATE_PATH_MAX], const char *dir, const char *name, stru
    (and its copies in children). ERR_BUSY names who has it. Makes DIR/run. */
 int state_lock(const char *dir, int *ret_fd, struct err *e);
 
+/* Before anything is done that would disturb a server that runs: ERR_BUSY when state_lock would
+   find the lock taken now. Makes nothing. */
+int state_is_free(const char *dir, struct err *e);
+
 /* As root: becomes the owner of the directory for good. Then, in any case: no new privileges. */
 int state_drop_privileges(const char *dir, struct err *e);
 

@@ -239,7 +239,7 @@ int supervisor_run(const struct serve *s, struct err *e)
         return err_errno(e, ERR_IO, "signalfd");
     ignore(SIGPIPE);
     umask(077);
-    if (sockets_bind(&v.sockets, loops_wanted(), e)) {
+    if (state_is_free(s->state_dir, e) || sockets_bind(&v.sockets, loops_wanted(), e)) {
         close(v.signal_fd);
         return -1;
     }

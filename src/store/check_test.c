@@ -128,12 +128,8 @@ struct state {
 static void look_at_message(const struct entry *en, struct state *st)
 {
     static char text[160000];
-    struct err e = {0};
-    struct message_bytes *m;
     BUF_SCOPE got = {0};
-    if (message_open(en, &m, &e) || message_read(m, 0, message_size(m), &got, &e))
-        fail_msg("%s", e.text);
-    message_close(m);
+    test_read(en, &got);
     if ((int64_t)got.n != en->size)
         fail_msg("size is %lld, not %zu", (long long)en->size, got.n);
     struct slice s = buf_slice(&got);

@@ -72,34 +72,32 @@ static void child(int fd)
     pause();
 }
 
+struct found {
+    uint64_t account;
+    unsigned char *there;
+    uint32_t n;
+    int64_t bytes;
+};
+
+static void look_at_message(const struct entry *en, struct slice bytes, void *arg)
+{
+    struct found *f = arg;
+    struct slice line = slice_trim(en->prefix);
+    uint32_t id;
+    assert_int_equal(slice_u32(slice_from(line, 6), &id), 0);
+    assert_true(id < f->n && id % ACCOUNTS + 1 == f->account);
+    assert_int_equal(bytes.n, en->size);
+    f->there[id]++;
+    f->bytes += en->size;
+}
+
 static void look_at(uint64_t account, unsigned char *there, uint32_t n)
 {
     struct err e = {0};
     struct txn *t;
-    struct entry_walk *w;
-    struct entry en;
-    uint64_t count = 0;
-    int64_t bytes = 0;
-    int rc;
+    struct found f = {account, there, n, 0};
     assert_int_equal(txn_read(account, &t, &e), 0);
-    assert_int_equal(entry_walk_open(t, 1, 0, NULL, ENTRY_ITEM | ENTRY_BYTES, &w, &e), 0);
-    while ((rc = entry_walk_next(w, &en, &e)) > 0) {
-        struct message_bytes *m;
-        BUF_SCOPE got = {0};
-        uint32_t id;
-        if (message_open(&en, &m, &e) || message_read(m, 0, message_size(m), &got, &e))
-            fail_msg("%s", e.text);
-        message_close(m);
-        struct slice line = slice_trim(en.prefix);
-        assert_int_equal(slice_u32(slice_from(line, 6), &id), 0);
-        assert_true(id < n && id % ACCOUNTS + 1 == account);
-        assert_int_equal(got.n, en.size);
-        there[id]++;
-        count++;
-        bytes += en.size;
-    }
-    assert_int_equal(rc, 0);
-    entry_walk_close(w);
+    unsigned count = test_each(t, ENTRY_ITEM, look_at_message, &f);
     ARENA_SCOPE a = {0};
     struct collection c;
     struct account_usage u;
@@ -107,9 +105,9 @@ static void look_at(uint64_t account, unsigned char *there, uint32_t n)
         assert_int_equal(collection_by_id(t, 1, &a, &c, &e), 0);
         assert_int_equal(c.messages, count);
         assert_int_equal(c.uidnext, count + 1);
-        assert_int_equal(c.bytes, bytes);
+        assert_int_equal(c.bytes, f.bytes);
         assert_int_equal(account_usage(t, &u, &e), 0);
-        assert_int_equal(u.bytes, bytes);
+        assert_int_equal(u.bytes, f.bytes);
     }
     txn_end(t);
 }

@@ -70,11 +70,9 @@ static struct entry get(uint32_t uid)
 
 static void assert_bytes(struct message_bytes *m, unsigned i)
 {
-    struct err e = {0};
     BUF_SCOPE got = {0};
     char *b = body(i);
-    if (message_read(m, 0, message_size(m), &got, &e))
-        fail_msg("%s", e.text);
+    test_bytes(m, &got);
     assert_true(slice_eq(buf_slice(&got), slice_of(b, BIG)));
     free(b);
 }

@@ -54,27 +54,22 @@ static void fill(unsigned n)
         test_add(ACCOUNT, 1, slice_of(text, text_of(i, text, sizeof text)), SNONE, 0);
 }
 
-static void all_is_there(unsigned want)
+static void is_the_next(const struct entry *en, struct slice bytes, void *arg)
 {
     char text[MANY * 800];
+    unsigned *n = arg;
+    (void)en;
+    assert_true(slice_eq(bytes, slice_of(text, text_of((*n)++, text, sizeof text))));
+}
+
+static void all_is_there(unsigned want)
+{
     struct err e = {0};
     struct txn *t;
-    struct entry_walk *w;
-    struct entry en;
     unsigned n = 0;
     assert_int_equal(txn_read(ACCOUNT, &t, &e), 0);
-    assert_int_equal(entry_walk_open(t, 1, 0, NULL, ENTRY_BYTES, &w, &e), 0);
-    for (; entry_walk_next(w, &en, &e) > 0; n++) {
-        struct message_bytes *m;
-        BUF_SCOPE got = {0};
-        if (message_open(&en, &m, &e) || message_read(m, 0, message_size(m), &got, &e))
-            fail_msg("%s", e.text);
-        message_close(m);
-        assert_true(slice_eq(buf_slice(&got), slice_of(text, text_of(n, text, sizeof text))));
-    }
-    entry_walk_close(w);
+    assert_int_equal(test_each(t, 0, is_the_next, &n), want);
     txn_end(t);
-    assert_int_equal(n, want);
 }
 
 /* The store ends without being closed. */

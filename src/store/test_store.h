@@ -67,3 +67,43 @@ __attribute__((unused)) static uint32_t test_add(uint64_t account, uint64_t coll
     message_ready_unref(a.m);
     return a.uid;
 }
+
+/* All bytes, with the prefix. */
+__attribute__((unused)) static void test_bytes(struct message_bytes *m, struct buf *ret)
+{
+    struct err e = {0};
+    if (message_read(m, 0, message_size(m), ret, &e))
+        fail_msg("%s", e.text);
+}
+
+__attribute__((unused)) static void test_read(const struct entry *en, struct buf *ret)
+{
+    struct err e = {0};
+    struct message_bytes *m;
+    if (message_open(en, &m, &e))
+        fail_msg("%s", e.text);
+    test_bytes(m, ret);
+    message_close(m);
+}
+
+/* fn gets every message of INBOX in order, with its bytes; how many there are. */
+__attribute__((unused)) static unsigned
+test_each(struct txn *t, unsigned want,
+          void (*fn)(const struct entry *en, struct slice bytes, void *arg), void *arg)
+{
+    struct err e = {0};
+    struct entry_walk *w;
+    struct entry en;
+    unsigned n = 0;
+    int rc;
+    assert_int_equal(entry_walk_open(t, 1, 0, NULL, want | ENTRY_BYTES, &w, &e), 0);
+    for (; (rc = entry_walk_next(w, &en, &e)) > 0; n++) {
+        BUF_SCOPE got = {0};
+        test_read(&en, &got);
+        fn(&en, buf_slice(&got), arg);
+    }
+    entry_walk_close(w);
+    if (rc)
+        fail_msg("%s", e.text);
+    return n;
+}

@@ -192,6 +192,12 @@ def test_damage_is_found_and_not_restored(own, tmp_path):
     assert b"damaged" in own.command("backup", folder, "--check").stderr
 
 
+def test_backups_in_one_second(offline, tmp_path):
+    names = [offline.data("backup", tmp_path / "b")["backup"] for _ in range(3)]
+    assert names == sorted(set(names))
+    assert [row["backup"] for row in offline.data("backup", tmp_path / "b", "--list")] == names
+
+
 def test_what_cannot_be_is_refused(own, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos/a.jpg").write_text("x")

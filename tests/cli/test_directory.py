@@ -24,6 +24,21 @@ def test_a_small_office(office):
     assert office("list", "members", "all@x.test") == "ann@x.test\nbob@x.test\n"
 
 
+def test_a_catch_all_of_another_domain(office):
+    office("domain", "catch-all", "x.test", "Some.One@Else.where", "--elsewhere")
+    assert office.data("domain", "list")[0]["catch_all"] == "Some.One@else.where"
+    office("domain", "catch-all", "x.test", "--none")
+    assert office.data("domain", "list")[0]["catch_all"] == ""
+
+
+def test_empty_lists_say_so(office):
+    for args, text in ((["queue", "list"], "the queue is empty"), (["alias", "list"], "no aliases"),
+                       (["account", "list"], "no accounts"), (["list", "list"], "no lists")):
+        out = office(*args)
+        assert (out, out.err) == ("", f"carbonado: {text}\n")
+        assert office.data(*args) == []
+
+
 def test_settings_of_an_account(office):
     office("account", "add", "a@x.test", "--no-password")
     office("account", "set", "a@x.test", "--disabled", "yes", "--login", "no", "--quota", "10M", "--name", "A")
@@ -67,6 +82,10 @@ REFUSALS = [
     (["domain", "add", "z.test", "--alias-of", "none.test"], 1, "no domain none.test"),
     (["domain", "remove", "none.test"], 1, "no such domain"),
     (["domain", "catch-all", "x.test"], 2, "--none"),
+    (["domain", "catch-all", "x.test", "no@x.test"], 1, "no such address: no@x.test"),
+    (["domain", "catch-all", "x.test", "a@none.test"], 1, "none.test is no domain of ours"),
+    (["domain", "catch-all", "x.test", "a@x.test", "--elsewhere"], 2, "x.test is a domain of ours"),
+    (["domain", "catch-all", "x.test", "a@a@", "--elsewhere"], 2, ""),
     (["account", "add", "a@none.test", "--no-password"], 1, "no domain none.test"),
     (["account", "add", "a b@x.test", "--no-password"], 2, "quotes"),
     (["account", "add", "a\r\nb@x.test", "--no-password"], 2, "bytes"),
