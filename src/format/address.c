@@ -81,7 +81,7 @@ static struct element next_element(struct walk *w)
             continue;
         }
         if (inside) {
-            bool first = !text && !blank(c);
+            bool first = !text && !blank(c) && c != ',';
             text = text || first;
             if (c == '@' && first)
                 route = true;
@@ -93,7 +93,7 @@ static struct element next_element(struct walk *w)
             } else if (c == '>') {
                 el.close = i;
                 inside = false;
-            } else if ((c == ',' && !route) || c == '<') {
+            } else if ((c == ',' && !route && text) || c == '<') {
                 inside = false; /* never closed: what follows is read as usual */
                 el.close = i;
                 if (c == '<')
@@ -253,16 +253,43 @@ static void spec(struct walk *w, size_t from, size_t to, struct address *ad, str
     ad->domain = at == SIZE_MAX ? SNONE : slice_from(s, at + 1);
 }
 
+/* "<Undisclosed-Recipient:;>", maybe with "@host" beside the semicolon: an empty group that
+   somebody put in brackets. */
+static bool bracketed_group(struct walk *w, const struct element *el)
+{
+    const char *from = w->p + el->open + 1;
+    size_t n = el->close - el->open - 1;
+    const char *colon = memchr(from, ':', n);
+    size_t name = colon ? (size_t)(colon - from) : 0;
+    if (!name || w->in_group || !memchr(colon, ';', n - name) || memchr(from, '@', name) ||
+        memchr(from, '"', name) || slice_find(slice_of(colon, n - name), ',') >= 0)
+        return false;
+    struct address *ad = add(w, ADDRESS_GROUP);
+    if (!ad)
+        return true;
+    ad->name = phrase(w, el->open + 1, el->open + 1 + name, NULL);
+    w->max++; /* its end has a place, as that of every group */
+    add(w, ADDRESS_GROUP_END);
+    return true;
+}
+
 /* RFC 5322 3.4: [display-name] "<" [route ":"] addr-spec ">" */
 static void angle(struct walk *w, const struct element *el)
 {
+    if (bracketed_group(w, el))
+        return;
     struct address *ad = add(w, ADDRESS_MAILBOX);
     struct slice comment = SNONE;
     if (!ad)
         return;
     size_t from = el->open + 1, to = el->close;
-    while (from < to && blank(w->p[from]))
-        from++;
+    struct walk in = within(w, to);
+    for (size_t next; from < to; from = next) {
+        next =
+            w->p[from] == '(' ? span(&in, from) : from + (blank(w->p[from]) || w->p[from] == ',');
+        if (next == from)
+            break;
+    }
     if (from < to && w->p[from] == '@') { /* RFC 5322 4.4 obs-route */
         const char *colon = memchr(w->p + from, ':', to - from);
         if (colon) {

@@ -54,6 +54,9 @@ static void examples_of_the_rfc(void **state)
     check("Mary Smith <@node.test:mary@example.net>, , jdoe@test  . example",
           "Mary Smith|@node.test|mary|example.net ||jdoe|test.example");
     check("<@a.test,@b.test:c@d.test>", "|@a.test,@b.test|c|d.test");
+    check("<(x) ,, @a.test , (y) @b.test : c@d.test>", "|@a.test,@b.test|c|d.test");
+    check("John Doe <jdoe@machine(comment).  example>", "John Doe||jdoe|machine.example");
+    check("Mary Smith\r\n  \r\n          <mary@example.net>", "Mary Smith||mary|example.net");
     check("a@[IPv6:2001:db8::1], \"x y\"@z", "||a|[IPv6:2001:db8::1] ||x y|z");
 }
 
@@ -76,6 +79,11 @@ static void broken_ones(void **state)
     check("a@b; c@d", "||a|b ||c|d");
     check("a@b@c", "||a@b|c");
     check("g: a@b", "g: ||a|b ;");
+    check("<Undisclosed-Recipient:;>, a@b", "Undisclosed-Recipient: ; ||a|b");
+    check("x <undisclosed recipients:@x.test;>", "undisclosed recipients: ;");
+    check("<u:;@x.test>", "u: ;");
+    check("g: <h:;>;", "g: ||h:;| ;");
+    check("<C:x@y.test>", "||C:x|y.test");
     check("\xc3\xa4 <\xc3\xb6@\xc3\xbc.test>", "\xc3\xa4||\xc3\xb6|\xc3\xbc.test");
     check("=?utf-8?q?a?= <b@c>", "=?utf-8?q?a?=||b|c");
     check("<<a@b>>", "||a|b");

@@ -208,7 +208,7 @@ static void stage_add(struct stage *st, char c)
     st->p[st->n++] = c;
 }
 
-enum { SET_ASCII, SET_KANA, SET_DOUBLE, SET_UNKNOWN };
+enum { SET_ASCII, SET_ROMAN, SET_KANA, SET_DOUBLE, SET_UNKNOWN };
 
 /* Emits one two-byte character of JIS X 0208 as Shift_JIS. */
 static void jis_double(char *to, unsigned char a, unsigned char b)
@@ -227,8 +227,8 @@ static int jis_escape(const char *p, size_t n)
         size_t n;
         int set;
     } sets[] = {
-        {"\033(B", 3, SET_ASCII},  {"\033(J", 3, SET_ASCII},   {"\033(I", 3, SET_KANA},
-        {"\033$@", 3, SET_DOUBLE}, {"\033$B", 3, SET_DOUBLE},  {"\033(H", 3, SET_ASCII},
+        {"\033(B", 3, SET_ASCII},  {"\033(J", 3, SET_ROMAN},   {"\033(I", 3, SET_KANA},
+        {"\033$@", 3, SET_DOUBLE}, {"\033$B", 3, SET_DOUBLE},  {"\033(H", 3, SET_ROMAN},
         {"\033$(", 3, -1},         {"\033$A", 3, SET_UNKNOWN},
     };
     for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
@@ -255,9 +255,12 @@ static void feed_2022(struct charset_reader *r, struct slice in, struct buf *out
             r->escape[0] = c;
             r->n_escape = 1;
         } else if (c == '\n' || c == '\r') {
-            r->n_escape = 0; /* sets do not outlive their line */
-            r->mode = SET_ASCII;
+            r->n_escape = 0; /* sets do not outlive their line, but for the two of one byte */
+            r->mode = r->mode == SET_ROMAN ? SET_ROMAN : SET_ASCII;
             stage_add(&st, c);
+        } else if (r->mode == SET_ROMAN && (c == '\\' || c == '~')) {
+            stage_flush(&st);
+            utf8_add(out, c == '~' ? 0x203e : 0xa5); /* overline, yen */
         } else if (r->mode == SET_KANA && c > 0x20 && c < 0x60) {
             c = (char)(c | 0x80);
             stage_add(&st, c);
@@ -299,7 +302,16 @@ static void feed_hz(struct charset_reader *r, struct slice in, struct buf *out)
     for (size_t i = 0; i < in.n; i++) {
         char c = in.p[i];
         bool half = r->mode == SET_DOUBLE && c > 0x20 && c < 0x7f;
-        if (r->n_escape && r->escape[0] == '~') {
+        if (r->n_escape == 2) { /* "~\r": with a LF it is a line end that is none */
+            r->n_escape = 0;
+            if (c == '\n')
+                continue;
+            stage_add(&st, '~');
+            stage_add(&st, '\r');
+        } else if (r->n_escape && r->escape[0] == '~' && c == '\r') {
+            r->escape[r->n_escape++] = c;
+            continue;
+        } else if (r->n_escape && r->escape[0] == '~') {
             r->n_escape = 0;
             hz_escape(r, &st, c);
             continue;
@@ -375,6 +387,8 @@ void charset_reader_finish(struct charset_reader *r, struct buf *out)
 {
     if (r->kind == CHARSET_UTF8 || r->kind == CHARSET_GUESS) {
         utf8_settle(r, true, out);
+    } else if (r->kind == CHARSET_UTF16 && r->n_escape) { /* half a unit is all there was */
+        utf8_add(out, 0xfffd);
     } else if (r->iconv) {
         iconv_settle(r, true, out);
         if (!out->failed) {
@@ -406,6 +420,28 @@ bool charset_to_utf8(struct slice charset, struct slice in, struct buf *out)
     charset_reader_finish(&r, out);
     charset_reader_done(&r);
     return known;
+}
+
+void charset_guess(struct slice in, struct buf *out)
+{
+    size_t good = 0, bad = 0, end = in.n;
+    for (size_t i = ascii_run(in, 0), n; i < in.n; i = ascii_run(in, i + n)) {
+        uint32_t cp;
+        n = utf8_next(in.p + i, in.n - i, &cp);
+        good += n > 0;
+        bad += n == 0;
+        if (n == 0 && good && utf8_unfinished(in.p + i, in.n - i)) {
+            end = i;
+            break;
+        }
+        n = n ? n : 1;
+    }
+    if (bad > good)
+        feed_1252(in, out);
+    else
+        charset_to_utf8(SNONE, slice_sub(in, 0, end), out);
+    if (bad <= good && end < in.n)
+        utf8_add(out, 0xfffd);
 }
 
 const char *charset_name(struct slice charset)

@@ -33,6 +33,10 @@ struct charset_reader {
 /* Appends `in` as UTF-8. False when the charset is unknown (the text is there all the same). */
 bool charset_to_utf8(struct slice charset, struct slice in, struct buf *out);
 
+/* Appends the bytes of a header field that says no charset: UTF-8 when most of what is beyond ASCII
+   is that (a character cut off at the end becomes U+FFFD), else windows-1252. */
+void charset_guess(struct slice in, struct buf *out);
+
 /* The name by which the converter is known ("UTF-8", "CP949"), or NULL. Static storage. */
 const char *charset_name(struct slice charset);
 

@@ -107,6 +107,10 @@ static void charsets(void **state)
     converted("hz-gb-2312", S("a~{VP~}b~~"),
               "a\xe4\xb8\xad"
               "b~");
+    converted("hz-gb-2312", S("~{VP~\r\nVP~}~\r\nb~\nc~\rd"),
+              "\xe4\xb8\xad\xe4\xb8\xad"
+              "bc~\rd");
+    converted("hz-gb-2312", S("~{VP\r\nVP"), "\xe4\xb8\xad\r\nVP"); /* RFC 1843 2 */
     converted("big5", S("\xa4\xa4"), "\xe4\xb8\xad");
     converted("euc-kr", S("\xb0\xa1"), "\xea\xb0\x80");
     converted("shift_jis", S("\x93\xfa\xb1"), "\xe6\x97\xa5\xef\xbd\xb1");
@@ -115,11 +119,20 @@ static void charsets(void **state)
               "a\xe6\x97\xa5"
               "b\xe2\x91\xa0\xef\xbd\xb1\n");
     converted("iso-2022-jp", S("\33$(DF|\33"), "\xef\xbf\xbd");
+    /* RFC 1468: JIS X 0201's left half has a yen and an overline, and holds over a line end */
+    converted("iso-2022-jp", S("\\~\33(Ja\\~\r\n\\\33$BF|\nb\\\33(B\\"),
+              "\\~a\xc2\xa5\xe2\x80\xbe\r\n\xc2\xa5\xe6\x97\xa5\nb\\\\");
     converted("utf-7", S("a+AOQ-b"),
               "a\xc3\xa4"
               "b");
     converted("utf-16", S("\xff\xfe\xe4\0"), "\xc3\xa4");
     converted("utf-16", S("\0\xe4"), "\xc3\xa4");
+    converted("utf-16", S("\xfe\xff\0\xe4\xfe\xff"), "\xc3\xa4\xef\xbb\xbf");
+    converted("utf-16", S("\xfe"), "\xef\xbf\xbd");
+    converted("utf-16", S(""), "");
+    /* RFC 2781 4.1, 4.2: no byte order mark here, but a character */
+    converted("utf-16le", S("\xff\xfe\xe4\0"), "\xef\xbb\xbf\xc3\xa4");
+    converted("utf-16be", S("\xd8\0\0\xe4\0"), "\xef\xbf\xbd\xc3\xa4\xef\xbf\xbd");
     converted("utf-16le", S("\xe4\0\0\xdc\xe4\0"), "\xc3\xa4\xef\xbf\xbd\xc3\xa4");
     converted("utf-16be", S("\xd8\x3d\xde\0"), "\xf0\x9f\x98\x80");
     BUF_SCOPE out = {0};
@@ -164,6 +177,9 @@ static void words(void **state)
     word("=??Q?=C3=A4?=", "\xc3\xa4");
     word("a =? b ?= c", "a =? b ?= c");
     word("caf\xe9 \xc3\xa4", "caf\xc3\xa9 \xc3\xa4");
+    word("\xc3\xa4 cut o\xc3", "\xc3\xa4 cut o\xef\xbf\xbd");
+    word("\xe9\xe8 \xc3\xa4 \xe7", "\xc3\xa9\xc3\xa8 \xc3\x83\xc2\xa4 \xc3\xa7");
+    word("caf\xe9", "caf\xc3\xa9");
     word("=?utf-8?q?a=0D=0Ab=00c=7F?=", "a bc");
     word("one\r\n two\n\tthree", "one two three");
     word("", "");
@@ -221,6 +237,10 @@ static void parameters(void **state)
 {
     (void)state;
     params("charset=us-ascii (Plain text)", "charset=us-ascii");
+    params("charset=us-ascii(Plain (\\) text))", "charset=us-ascii");
+    params("a=copy(1).txt; b=x (y) z; c=(d) ; e=f(g) h=i", "a=copy(1).txt b=x (y) z c= e=f h=i");
+    params("a=x(y; b=z", "a=x(y b=z");
+    params("a=\"C:\\TEMP\\n\\\"1\\\".png\"", "a=C:\\TEMP\\n\"1\".png");
     params("a=\"x;y\" ; b = c;;d", "a=x;y b=c");
     params("name=my file.pdf; x=1", "name=my file.pdf x=1");
     params("charset=utf-8\r\n\tformat=flowed", "charset=utf-8 format=flowed");

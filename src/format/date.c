@@ -241,17 +241,52 @@ static void take(struct slice w, struct reading *r)
     }
 }
 
+enum { WORD_MAX_ = 64 };
+
+static size_t word_length(struct slice s)
+{
+    size_t i = 0;
+    while (i < s.n && (unsigned char)s.p[i] > ' ' && s.p[i] != ',' && s.p[i] != '(' &&
+           s.p[i] != ';' && s.p[i] != '"')
+        i++;
+    return i;
+}
+
+/* RFC 5322 4.3: blanks and comments may stand beside the colons of a time. The pieces of such a
+   word are put together in `room`; a word without them stays where it is. */
+static struct slice with_colons(struct slice w, struct slice *s, char room[static WORD_MAX_])
+{
+    for (;;) {
+        struct slice ahead = *s;
+        mime_skip(&ahead);
+        size_t i = word_length(ahead);
+        bool colon = i && ahead.p[0] == ':';
+        bool digit = i && w.p[w.n - 1] == ':' && ascii_digit(ahead.p[0]);
+        if (ahead.p == s->p || !(colon || digit) || w.n + i > WORD_MAX_)
+            break;
+        if (w.p != room)
+            memcpy(room, w.p, w.n);
+        memcpy(room + w.n, ahead.p, i);
+        w = slice_of(room, w.n + i);
+        *s = slice_from(ahead, i);
+    }
+    while (w.n && w.p[w.n - 1] == ':')
+        w.n--;
+    return w;
+}
+
 bool date_parse(struct slice s, struct date *ret)
 {
     struct reading r = {0};
+    char room[WORD_MAX_];
     for (mime_skip(&s); s.n; mime_skip(&s)) {
-        size_t i = 0;
-        while (i < s.n && (unsigned char)s.p[i] > ' ' && s.p[i] != ',' && s.p[i] != '(' &&
-               s.p[i] != ';' && s.p[i] != '"')
-            i++;
-        if (i)
-            take(slice_sub(s, 0, i), &r);
+        size_t i = word_length(s);
+        struct slice w = slice_sub(s, 0, i);
         s = slice_from(s, i ? i : 1);
+        if (i && ascii_digit(w.p[0]))
+            w = with_colons(w, &s, room);
+        if (i)
+            take(w, &r);
     }
     if (!r.has_year || !r.has_month || !r.has_day || !valid(r.year, r.month, r.day))
         return false;

@@ -37,7 +37,13 @@ static void tolerant(void **state)
     check("Thu,\r\n      13\r\n        Feb\r\n          1969\r\n      23:32\r\n"
           "               -0330 (Newfoundland Time)",
           "Thu, 13 Feb 1969 23:32:00 -0330");
-    check("Fri, 21 Nov 1997 09(comment):   55  :  06 -0600", "Fri, 21 Nov 1997 00:00:00 -0600");
+    /* RFC 5322 A.6.3 */
+    check("Fri, 21 Nov 1997 09(comment):   55  :  06 -0600", "Fri, 21 Nov 1997 09:55:06 -0600");
+    check("Fri, 21 Nov 1997 09:\r\n 55 (a:b) -0600", "Fri, 21 Nov 1997 09:55:00 -0600");
+    check("Fri, 21 Nov 1997 09:55 : -0600", "Fri, 21 Nov 1997 09:55:00 -0600");
+    check("1 Jan 2000 00:00 A", "Sat, 01 Jan 2000 00:00:00 -0000"); /* 4.3: unpredictable */
+    check("1 Jan 2000 00:00 XYZ", "Sat, 01 Jan 2000 00:00:00 -0000");
+    check("1 Jan 2000 00:00 +0060", "Sat, 01 Jan 2000 00:00:00 +0000");
     check("1 Jan 49 00:00 EST", "Fri, 01 Jan 2049 00:00:00 -0500");
     check("1 Jan 50 00:00 PDT", "Sun, 01 Jan 1950 00:00:00 -0700");
     check("1 Jan 100 00:00 +0000", "Sat, 01 Jan 2000 00:00:00 +0000");

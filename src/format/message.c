@@ -300,6 +300,24 @@ static struct slice boundary_of(struct parser *ps, const struct part *part)
     return arena_dup(ps->a, slice_trim(buf_slice(&text)));
 }
 
+/* RFC 6532 3.5: message/global may be encoded. Others may not (RFC 2045 6.4), and what says that it
+   is and begins with a field is not. */
+static bool is_encoded(const struct parser *ps, const struct part *part)
+{
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+    if (part->encoding == ENCODING_QUOTED)
+        return slice_eqi(part->subtype, S("global"));
+    if (part->encoding != ENCODING_BASE64)
+        return false;
+    struct slice line = slice_sub(slice_of(ps->p, ps->n), ps->at, ps->n);
+    line = slice_trim(slice_cut(&line, '\n'));
+    size_t i = 0;
+    while (i < line.n && line.p[i] && strchr(digits, line.p[i]))
+        i++;
+    return line.n > 0 && i == line.n;
+}
+
 /* What kind of part it is, now that its header is read; pushes its frame. True when the parts
    inside begin with the header of a nested message. RFC 2046 5.1, 5.2.1 */
 static bool open_part(struct parser *ps, struct part *part)
@@ -321,8 +339,9 @@ static bool open_part(struct parser *ps, struct part *part)
         return false;
     }
     if (message) {
-        part->kind = PART_MESSAGE;
-        return true;
+        part->opaque = is_encoded(ps, part);
+        part->kind = part->opaque ? PART_LEAF : PART_MESSAGE;
+        return !part->opaque;
     }
     struct slice b = boundary_of(ps, part);
     if (b.n) {

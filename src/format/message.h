@@ -96,7 +96,7 @@ struct part {
     enum encoding encoding;
     bool has_type;             /* a Content-Type that could be read; otherwise the default */
     bool closed;               /* multipart: the closing delimiter was there */
-    bool opaque;               /* multipart or message past a limit: application/octet-stream */
+    bool opaque;               /* past a limit, or a message in base 64: application/octet-stream */
     struct slice type;         /* "text", as written, or the default */
     struct slice subtype;      /* "plain" */
     struct param_list params;  /* of Content-Type */

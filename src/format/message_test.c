@@ -90,6 +90,80 @@ static void trees(void **state)
     assert_shape("Content-Type: (a(b)c) text/(x)html(y);charset=x\n\nx", "text/html");
 }
 
+/* RFC 6532 3.5, RFC 2045 5.2 and 6.4 */
+static void messages_that_are_encoded(void **state)
+{
+    (void)state;
+    assert_shape("Content-Type: message/global\nContent-Transfer-Encoding: base64\n\n"
+                 "U3ViamVjdDogeAoKeQo=\n",
+                 "message/global");
+    assert_shape("Content-Type: message/global\nContent-Transfer-Encoding: quoted-printable\n\n"
+                 "Subject: =C3=A4\n\ny\n",
+                 "message/global");
+    assert_shape(
+        "Content-Type: message/global\nContent-Transfer-Encoding: 8bit\n\nSubject: x\n\ny\n",
+        "message/global[text/plain]");
+    /* what only says that it is */
+    assert_shape(
+        "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nSubject: x\n\ny\n",
+        "message/rfc822[text/plain]");
+    assert_shape("Content-Type: message/rfc822\nContent-Transfer-Encoding: quoted-printable\n\n"
+                 "Subject: x\n\ny\n",
+                 "message/rfc822[text/plain]");
+    assert_shape(
+        "Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\n--b\n"
+        "Content-Type: message/rfc822\nContent-Transfer-Encoding: BASE64\n\n"
+        "U3ViamVjdDogeAoKeQo=\n--b--\n",
+        "multipart/mixed(message/rfc822)");
+    assert_shape(
+        "Content-Type: multipart/digest; boundary=b\n\n--b\nContent-Type: oops\n\nx\n--b--\n",
+        "multipart/digest(text/plain)");
+    ARENA_SCOPE a = {0};
+    BUF_SCOPE out = {0};
+    struct message *m =
+        parse(S("Content-Type: message/global\nContent-Transfer-Encoding: base64\n\n"
+                "U3ViamVjdDogeAoKeQo=\n"),
+              NULL, &a);
+    imap_body(m, false, &out);
+    assert_slice(buf_slice(&out), "(\"application\" \"octet-stream\" NIL NIL NIL \"base64\" 21)");
+    struct part_place place;
+    part_place_of(m->root, &place);
+    assert_int_equal(section_binary_decodes(&place), 1);
+}
+
+static void mime_fields_that_are_odd(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in, *disposition, *params, *encoding;
+        enum encoding is;
+    } cases[] = {
+        {"Content-Disposition: filename=a.txt", "", "filename=a.txt", "", ENCODING_7BIT},
+        {"Content-Disposition: ; filename=a.txt", "", "filename=a.txt", "", ENCODING_7BIT},
+        {"Content-Disposition: \"attachment\" (x) ; filename=a", "attachment", "filename=a", "",
+         ENCODING_7BIT},
+        {"Content-Disposition: =?utf-8?q?a=3Db?=", "", "", "", ENCODING_7BIT},
+        {"Content-Transfer-Encoding: quoted printable", "", "", "quoted-printable",
+         ENCODING_QUOTED},
+        {"Content-Transfer-Encoding: 8 bit (x)", "", "", "8", ENCODING_UNKNOWN},
+        {"Content-Transfer-Encoding: 8_BIT; x", "", "", "8_BIT", ENCODING_8BIT},
+        {"Content-Transfer-Encoding: base9000", "", "", "base9000", ENCODING_UNKNOWN},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        ARENA_SCOPE a = {0};
+        BUF_SCOPE in = {0}, out = {0};
+        buf_addf(&in, "%s\n\nx", cases[i].in);
+        const struct part *p = parse(buf_slice(&in), NULL, &a)->root;
+        for (size_t k = 0; k < p->disposition_params.n; k++)
+            buf_addf(&out, "%.*s=%.*s", SARG(p->disposition_params.items[k].name),
+                     SARG(p->disposition_params.items[k].raw));
+        assert_slice(buf_slice(&out), cases[i].params);
+        assert_slice(p->disposition, cases[i].disposition);
+        assert_slice(p->encoding_raw, cases[i].encoding);
+        assert_int_equal(p->encoding, cases[i].is);
+    }
+}
+
 static void offsets(void **state)
 {
     (void)state;
@@ -310,6 +384,39 @@ static void fields_wanted_everywhere(void **state)
     assert_int_equal(f.references.n, 2);
 }
 
+/* RFC 5322 A.6.3, and 4.5: fields that come more than once */
+static void the_obsolete_example(void **state)
+{
+    (void)state;
+    ARENA_SCOPE a = {0};
+    BUF_SCOPE out = {0};
+    struct message *m = parse(S("From  : John Doe <jdoe@machine(comment).  example>\r\n"
+                                "To    : Mary Smith\r\n  \r\n          <mary@example.net>\r\n"
+                                "to : second@example.net\r\n"
+                                "Subject     : Saying Hello\r\n"
+                                "Date  : Fri, 21 Nov 1997 09(comment):   55  :  06 -0600\r\n"
+                                "Message-ID  : <1234   @   local(blah)  .machine .example>\r\n"
+                                "In-Reply-To: Your \"message <no@x>\" of <1@x> (or <2@x>)\r\n\r\n"
+                                "This is a message just to say hello.\r\nSo, \"Hello\".\r\n"),
+                              NULL, &a);
+    struct message_fields f;
+    struct err e = {0};
+    assert_int_equal(message_fields(m->root, &a, &f, &e), 0);
+    assert_int_equal(f.from.n, 1);
+    assert_slice(f.from.items[0].name, "John Doe");
+    assert_slice(f.from.items[0].domain, "machine.example");
+    assert_int_equal(f.to.n, 2);
+    assert_slice(f.to.items[0].local, "mary");
+    assert_slice(f.to.items[1].local, "second");
+    assert_slice(f.subject, "Saying Hello");
+    date_write(f.date, &out);
+    assert_slice(buf_slice(&out), "Fri, 21 Nov 1997 09:55:06 -0600");
+    assert_slice(f.message_id, "1234@local.machine.example");
+    assert_int_equal(f.in_reply_to.n, 1);
+    assert_slice(f.in_reply_to.items[0], "1@x");
+    assert_true(slice_starts(part_body(m, m->root), S("This is a")));
+}
+
 static void a_byte_order_mark_is_no_name(void **state)
 {
     (void)state;
@@ -355,6 +462,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_byte_order_mark_is_no_name),
         cmocka_unit_test(trees),
+        cmocka_unit_test(messages_that_are_encoded),
+        cmocka_unit_test(mime_fields_that_are_odd),
         cmocka_unit_test(offsets),
         cmocka_unit_test(fields_of_a_header),
         cmocka_unit_test(numbers),
@@ -364,6 +473,7 @@ int main(void)
         cmocka_unit_test(mime_members),
         cmocka_unit_test(arena_limit_is_an_error),
         cmocka_unit_test(fields_wanted_everywhere),
+        cmocka_unit_test(the_obsolete_example),
     };
     return RUN_TESTS(tests);
 }

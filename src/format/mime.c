@@ -59,28 +59,56 @@ static int read_type(struct part *p, struct slice v, struct arena *a)
     return read_params(v, a, &p->params);
 }
 
-/* RFC 2183 2 */
+/* RFC 2045 5.2: what cannot be read is plain text, in a digest too. */
+static int read_first_type(struct part *p, struct slice v, struct arena *a)
+{
+    int r = read_type(p, v, a);
+    if (!p->has_type) {
+        p->type = S("text");
+        p->subtype = S("plain");
+    }
+    return r;
+}
+
+/* RFC 2183 2. Without a type ("filename=x") the parameters count all the same. */
 static int read_disposition(struct part *p, struct slice v, struct arena *a)
 {
     mime_skip(&v);
+    struct slice all = v;
     if (v.n && v.p[0] == '"')
         v = slice_from(v, 1);
     p->disposition = token(&v);
     if (v.n && v.p[0] == '"')
         v = slice_from(v, 1);
-    if (!p->disposition.n && !v.n)
+    mime_skip(&v);
+    if (p->disposition.n && v.n && v.p[0] == '=') {
+        p->disposition = SNONE;
+        return param_parse(all, a, &p->disposition_params);
+    }
+    if (!p->disposition.n && (!v.n || v.p[0] != ';'))
         return 0;
     return read_params(v, a, &p->disposition_params);
 }
 
-/* RFC 2045 6.1 */
+/* RFC 2045 6.1. "7 bit" and "quoted printable" are met as well. */
 static void read_encoding(struct part *p, struct slice v)
 {
+    static const struct slice names[] = {
+        [ENCODING_7BIT] = S_INIT("7bit"),     [ENCODING_8BIT] = S_INIT("8bit"),
+        [ENCODING_BINARY] = S_INIT("binary"), [ENCODING_QUOTED] = S_INIT("quoted-printable"),
+        [ENCODING_BASE64] = S_INIT("base64"), [ENCODING_UU] = S_INIT("x-uuencode"),
+    };
     mime_skip(&v);
     if (v.n && v.p[0] == '"')
         v = slice_from(v, 1);
+    struct slice all = v;
     p->encoding_raw = token(&v);
     p->encoding = transfer_encoding_of(p->encoding_raw);
+    enum encoding words = transfer_encoding_of(slice_trim(slice_cut(&all, ';')));
+    if (p->encoding != ENCODING_UNKNOWN || words == ENCODING_UNKNOWN)
+        return;
+    p->encoding = words;
+    p->encoding_raw = names[words];
 }
 
 int mime_read(struct part *p, bool digest, struct arena *a)
@@ -96,7 +124,7 @@ int mime_read(struct part *p, bool digest, struct arena *a)
         struct slice v = slice_trim(f->value);
         int r = 0;
         if (f->id == FIELD_CONTENT_TYPE)
-            r = read_type(p, v, a);
+            r = read_first_type(p, v, a);
         else if (f->id == FIELD_CONTENT_DISPOSITION)
             r = read_disposition(p, v, a);
         else if (f->id == FIELD_CONTENT_TRANSFER_ENCODING)

@@ -12,19 +12,40 @@ static bool blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Copies an id without blanks, NULs and (in quoted parts) without what the quoting added. */
+/* Index behind the comment that begins at i, or i when it does not end here. */
+static size_t comment_end(struct slice s, size_t i)
+{
+    size_t depth = 0;
+    for (size_t k = i; k < s.n; k++) {
+        if (s.p[k] == '(')
+            depth++;
+        else if (s.p[k] == ')' && --depth == 0)
+            return k + 1;
+        else if (s.p[k] == '\\')
+            k++;
+    }
+    return i;
+}
+
+/* Copies an id without blanks, NULs, comments and (in quoted parts) without what the quoting added.
+   RFC 5322 4.5.4 */
 static struct slice clean(struct slice raw, struct arena *a)
 {
-    bool change = false;
+    bool change = false, quoted = false, no_comment = false;
     for (size_t i = 0; i < raw.n && !change; i++)
-        change = (unsigned char)raw.p[i] <= ' ' || raw.p[i] == '"' || raw.p[i] == '\\';
+        change = (unsigned char)raw.p[i] <= ' ' || strchr("\"\\(", raw.p[i]);
     if (!change)
         return raw;
     char *p = arena_new(a, char, raw.n + 1);
     size_t n = 0;
     for (size_t i = 0; p && i < raw.n; i++) {
         char c = raw.p[i];
-        if ((unsigned char)c <= ' ' || c == '"')
+        quoted = c == '"' ? !quoted : quoted;
+        size_t end = c == '(' && !quoted && !no_comment ? comment_end(raw, i) : i;
+        no_comment |= c == '(' && !quoted && end == i;
+        if (end > i)
+            i = end - 1;
+        if (end > i || (unsigned char)c <= ' ' || c == '"')
             continue;
         if (c == '\\' && i + 1 < raw.n)
             c = raw.p[++i];

@@ -55,15 +55,23 @@ static void net_unicode(void **state)
     static const char *const bad[] = {
         "\xff",         "a\n",          "\x7f",         "\xc2\x85",
         "\xe2\x80\xa8", "\xef\xbb\xbf", "\xef\xbf\xbf", "\xf0\x9f\xbf\xbe",
-        "\xc0\x80"};
+        "\xc0\x80",     "\xcd\xb8"}; /* U+0378 is no character yet */
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_int_equal(netunicode(slice_str(bad[i]), &out, &e), -1);
+    buf_reset(&out);
+    assert_int_equal(netunicode(S("\xee\x80\x80"), &out, &e), 0); /* private ones are */
     BUF_SCOPE map = {0};
     text_casemap(S("Stra\xc3\x9f"
                    "e \xc3\xa4 \xef\xac\x81 a"),
                  &map);
     assert_slice(buf_slice(&map), "STRA\xc3\x9f"
                                   "E A\xcc\x88 fi A");
+    buf_reset(&map);
+    text_casemap(S("\xc7\x84 \xc7\x86"), &map); /* RFC 5051 2, the example */
+    assert_slice(buf_slice(&map), "Dz\xcc\x8c Dz\xcc\x8c");
+    buf_reset(&map);
+    text_casemap(S("\xea\xb0\x80 a\xff"), &map); /* no UTF-8: i;octet */
+    assert_slice(buf_slice(&map), "\xea\xb0\x80 a\xff");
 }
 
 static void subject(const char *in, const char *want, bool reply)

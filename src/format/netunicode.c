@@ -1,6 +1,7 @@
 /* netunicode.c - RFC 5198 2, normalisation by ICU. */
 #include "format/netunicode.h"
 
+#include <unicode/uchar.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@ static const char *refused(uint32_t cp)
         return "a line separator";
     if (cp == 0xfeff || (cp & 0xfffe) == 0xfffe || (cp >= 0xfdd0 && cp <= 0xfdef))
         return "a character that is none";
+    if (cp >= 0x80 && u_charType((UChar32)cp) == U_UNASSIGNED) /* RFC 5198 2 (6) */
+        return "a character that Unicode does not have yet";
     return NULL;
 }
 

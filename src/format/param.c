@@ -23,12 +23,18 @@ enum { WHOLE = 1 << 20, NUMBER_MAX = 9999 };
 
 struct walk {
     struct slice s;
-    bool no_quote; /* no closing quote is left: quotes are ordinary from here on */
+    bool no_quote;   /* no closing quote is left: quotes are ordinary from here on */
+    bool no_comment; /* no closing parenthesis is left */
 };
 
 static bool blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static bool alnum(char c)
+{
+    return ascii_alpha(c) || ascii_digit(c);
 }
 
 /* Does `name =` begin here? Then the blank before it ended the value. */
@@ -60,6 +66,28 @@ static bool quoted(struct walk *w, struct piece *pc)
     return false;
 }
 
+/* Index behind the comment at i, or i when it is never closed. *ends: nothing of the value comes
+   behind it, so that it is one; in "copy(1).txt" it is not. RFC 2045 5.1 */
+static size_t comment_end(struct walk *w, size_t i, bool *ends)
+{
+    size_t depth = 0, k = i;
+    do {
+        if (k == w->s.n) {
+            w->no_comment = true;
+            return i;
+        }
+        depth += w->s.p[k] == '(';
+        depth -= w->s.p[k] == ')';
+        k += w->s.p[k] == '\\' && k + 1 < w->s.n ? 2 : 1;
+    } while (depth);
+    size_t next = k;
+    while (next < w->s.n && blank(w->s.p[next]))
+        next++;
+    *ends = next == w->s.n || w->s.p[next] == ';' || w->s.p[next] == '(' ||
+            (next > k && begins_param(slice_from(w->s, next)));
+    return k;
+}
+
 static void unquoted(struct walk *w, struct piece *pc)
 {
     size_t i = 0, end = 0;
@@ -67,13 +95,23 @@ static void unquoted(struct walk *w, struct piece *pc)
     if (w->s.n && w->s.p[0] == '"') /* one that is never closed */
         w->s = slice_from(w->s, 1);
     while (i < w->s.n && w->s.p[i] != ';') {
+        bool ends = false;
+        if (w->s.p[i] == '(') {
+            size_t behind = w->no_comment ? i : comment_end(w, i, &ends);
+            if (ends || (behind == i && i > end))
+                break;
+            if (behind > i) {
+                end = i = behind;
+                continue;
+            }
+        }
         if (!blank(w->s.p[i])) {
             end = ++i;
             continue;
         }
         while (i < w->s.n && blank(w->s.p[i]))
             i++;
-        if (i < w->s.n && (w->s.p[i] == '(' || begins_param(slice_from(w->s, i))))
+        if (i < w->s.n && begins_param(slice_from(w->s, i)))
             break;
     }
     pc->value = slice_sub(w->s, 0, end);
@@ -140,7 +178,8 @@ static int compare(const void *va, const void *vb)
     return a->name.p < b->name.p ? -1 : a->name.p > b->name.p;
 }
 
-/* Copies a value; undoes backslashes and folds; `protect`: escapes % for an extended join. */
+/* Copies a value; undoes backslashes and folds; `protect`: escapes % for an extended join. Nobody
+   quotes letters and digits: a backslash before one stands in the path of a file. */
 static size_t copy(char *to, const struct piece *pc, bool protect)
 {
     size_t n = 0;
@@ -148,7 +187,7 @@ static size_t copy(char *to, const struct piece *pc, bool protect)
         char c = pc->value.p[i];
         if (pc->escaped && (c == '\r' || c == '\n'))
             continue;
-        if (pc->escaped && c == '\\' && i + 1 < pc->value.n)
+        if (pc->escaped && c == '\\' && i + 1 < pc->value.n && !alnum(pc->value.p[i + 1]))
             c = pc->value.p[++i];
         if (protect && c == '%') {
             memcpy(to + n, "%25", 3);
@@ -303,7 +342,7 @@ void param_text(const struct param *p, struct buf *out)
     else if (slice_search(p->raw, S("=?")) >= 0)
         word_decode(p->raw, out);
     else
-        charset_to_utf8(SNONE, p->raw, out);
+        charset_guess(p->raw, out);
     size_t to = from;
     for (size_t i = from; i < out->n; i++)
         if ((unsigned char)out->p[i] >= ' ' && out->p[i] != 127)

@@ -3,21 +3,48 @@
 #include "format/preview.h"
 
 #include "base/utf8.h"
+#include "format/charset.h"
 #include "format/html_text.h"
 #include "format/text.h"
 
+/* RFC 2183 2.8: a disposition that nobody knows is an attachment. */
+static bool is_attachment(const struct part *p)
+{
+    return p->disposition.n && !slice_eqi(p->disposition, S("inline"));
+}
+
+/* RFC 2045 6.4: what is encoded in an unknown way is no text; RFC 2046 4.1.4: any text is like
+   plain text where its charset is known. */
+static bool is_text(const struct part *p)
+{
+    struct slice charset = param_raw(&p->params, S("charset"));
+    return p->kind == PART_LEAF && p->encoding != ENCODING_UNKNOWN && part_is(p, "text", NULL) &&
+           (part_is(p, "text", "plain") || part_is(p, "text", "html") || !charset.n ||
+            charset_name(charset));
+}
+
+/* RFC 2183 2.9: what is in an attachment is not shown with the message. */
 const struct part *message_text_part(const struct message *m)
 {
-    const struct part *html = NULL;
+    const struct part *html = NULL, *other = NULL;
+    size_t shown = 0; /* parts that begin before it are in an attachment */
     for (const struct part *p = m->root; p; p = p->following) {
-        if (p->kind != PART_LEAF || slice_eqi(p->disposition, S("attachment")))
+        if (p->head < shown)
+            continue;
+        if (is_attachment(p)) {
+            shown = p->end;
+            continue;
+        }
+        if (!is_text(p))
             continue;
         if (part_is(p, "text", "plain") && p->body < p->end)
             return p;
         if (!html && part_is(p, "text", "html"))
             html = p;
+        if (!other && !part_is(p, "text", "plain"))
+            other = p;
     }
-    return html;
+    return html ? html : other;
 }
 
 /* Plain text without quotes, without the signature, blanks squeezed. */

@@ -61,6 +61,20 @@ static void previews(void **state)
               "--b\r\nContent-Type: text/html\r\n\r\nhtml\r\n--b\r\n\r\nplain\r\n--b--\r\n"),
             "plain");
     preview(S("Content-Type: image/png\r\n\r\nx"), "");
+    preview(S("Content-Type: text/enriched\r\n\r\nrich"), "rich");
+    preview(S("Content-Type: text/enriched; charset=x-klingon\r\n\r\nrich"), "");
+    preview(S("Content-Transfer-Encoding: x-what\r\n\r\nsecret"), "");
+    preview(S("Content-Transfer-Encoding: quoted printable\r\n\r\na=3Db"), "a=b");
+#define MIXED "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+    preview(S(MIXED "Content-Disposition: x-odd; filename=a\r\n\r\none\r\n--b\r\n"
+                    "Content-Disposition: INLINE\r\n\r\ntwo\r\n--b--\r\n"),
+            "two");
+    preview(S(MIXED "Content-Type: message/rfc822\r\nContent-Disposition: attachment\r\n\r\n"
+                    "Subject: s\r\n\r\ninside\r\n--b\r\nContent-Disposition: attachment\r\n"
+                    "Content-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\ntoo\r\n--c--\r\n"
+                    "--b\r\nContent-Type: text/html\r\n\r\n<p>seen\r\n--b--\r\n"),
+            "seen");
+#undef MIXED
     BUF_SCOPE in = {0};
     buf_adds(&in, "\r\n");
     for (int i = 0; i < 300; i++)
@@ -112,6 +126,8 @@ static void message_ids(void **state)
     ids("a@b c@d", "a@b c@d");
     ids("<a\r\n b@c>", "ab@c");
     ids("<\"a\\b\"@c>", "ab@c");
+    ids("<1234   @   local(blah)  .machine .example>", "1234@local.machine.example");
+    ids("<\"a(b)\"@c(d(e\\)))> <(@a>", "a(b)@c (@a");
     ids("<a@b", "a@b");
     ids("<<a@b>>", "a@b");
     ids("<>", "");

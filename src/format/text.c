@@ -101,19 +101,19 @@ int part_text(const struct message *m, const struct part *p, size_t max, struct 
     return out->failed ? -1 : 0;
 }
 
-/* RFC 5051 2: titlecase, then compatibility decomposition, code point by code point */
+/* RFC 5051 2: titlecase, then compatibility decomposition, code point by code point; what is no
+   UTF-8 is compared as it is */
 void text_casemap(struct slice utf8, struct buf *out)
 {
     UErrorCode why = U_ZERO_ERROR;
     const UNormalizer2 *nfkd = unorm2_getNFKDInstance(&why);
+    if (!utf8_valid(utf8)) {
+        buf_add(out, utf8);
+        return;
+    }
     for (size_t i = 0; i < utf8.n;) {
-        uint32_t cp;
-        size_t n = utf8_next(utf8.p + i, utf8.n - i, &cp);
-        if (n == 0) {
-            cp = 0xfffd;
-            n = 1;
-        }
-        i += n;
+        uint32_t cp = 0;
+        i += utf8_next(utf8.p + i, utf8.n - i, &cp);
         if (cp < 0x80) {
             buf_addc(out, ascii_upper((char)cp));
             continue;

@@ -9,26 +9,23 @@ enum encoding transfer_encoding_of(struct slice token)
         struct slice name;
         enum encoding encoding;
     } names[] = {
-        {S_INIT("7bit"), ENCODING_7BIT},
-        {S_INIT("8bit"), ENCODING_8BIT},
-        {S_INIT("binary"), ENCODING_BINARY},
-        {S_INIT("quoted-printable"), ENCODING_QUOTED},
-        {S_INIT("base64"), ENCODING_BASE64},
-        {S_INIT("x-uuencode"), ENCODING_UU},
-        {S_INIT("uuencode"), ENCODING_UU},
-        {S_INIT("x-uue"), ENCODING_UU},
-        {S_INIT("uue"), ENCODING_UU},
-        {S_INIT("7-bit"), ENCODING_7BIT},
-        {S_INIT("8-bit"), ENCODING_8BIT},
-        {S_INIT("7bits"), ENCODING_7BIT},
-        {S_INIT("8bits"), ENCODING_8BIT},
-        {S_INIT("us-ascii"), ENCODING_7BIT},
-        {S_INIT("quotedprintable"), ENCODING_QUOTED},
+        {S_INIT("7bit"), ENCODING_7BIT},     {S_INIT("8bit"), ENCODING_8BIT},
+        {S_INIT("binary"), ENCODING_BINARY}, {S_INIT("quotedprintable"), ENCODING_QUOTED},
+        {S_INIT("base64"), ENCODING_BASE64}, {S_INIT("xuuencode"), ENCODING_UU},
+        {S_INIT("uuencode"), ENCODING_UU},   {S_INIT("xuue"), ENCODING_UU},
+        {S_INIT("uue"), ENCODING_UU},        {S_INIT("7bits"), ENCODING_7BIT},
+        {S_INIT("8bits"), ENCODING_8BIT},    {S_INIT("usascii"), ENCODING_7BIT},
     };
+    enum { LONGEST = 20 };
+    char key[LONGEST];
+    size_t n = 0;
     if (!token.n)
         return ENCODING_7BIT;
+    for (size_t i = 0; i < token.n && n < LONGEST; i++)
+        if (token.p[i] != '-' && token.p[i] != '_' && token.p[i] != ' ')
+            key[n++] = token.p[i];
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (slice_eqi(token, names[i].name))
+        if (slice_eqi(slice_of(key, n), names[i].name))
             return names[i].encoding;
     return ENCODING_UNKNOWN;
 }

@@ -43,7 +43,10 @@ static void add_clean(struct buf *out, struct slice s)
 static void convert(struct decoder *d, struct slice charset, struct slice bytes)
 {
     BUF_SCOPE text = {0};
-    charset_to_utf8(charset, bytes, &text);
+    if (charset.p)
+        charset_to_utf8(charset, bytes, &text);
+    else
+        charset_guess(bytes, &text);
     add_clean(d->out, buf_slice(&text));
 }
 

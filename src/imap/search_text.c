@@ -1,6 +1,6 @@
-/* search_text.c - substrings without case, as RFC 9051 6.4.4 asks for, in the collation that
-   i;unicode- casemap (RFC 5051) means, by ICU: NFKC with case folding. Long texts are folded in
-   windows that overlap, so that memory does not grow with them. */
+/* search_text.c - substrings without case, as RFC 9051 6.4.4 asks for, by ICU: NFKC with full case
+   folding, which finds "ss" where a sharp s stands; i;unicode-casemap (RFC 5051) would not. Long
+   texts are folded in windows that overlap, so that memory does not grow with them. */
 #include <stdlib.h>
 
 #include <unicode/unorm2.h>

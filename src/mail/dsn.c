@@ -7,6 +7,8 @@
 #include "base/random.h"
 #include "base/utf8.h"
 #include "format/date.h"
+#include "format/message.h"
+#include "format/msgid.h"
 #include "mail/host.h"
 #include "proto/smtp/xtext.h"
 
@@ -124,8 +126,44 @@ static void add_recipient(const struct outbox_message *m, const struct dsn_recip
         add_date(out, "Will-Retry-Until: ", m->expires_at / 1000);
 }
 
+/* An id that needs no quoting in a field. */
+static bool is_plain_id(struct slice id)
+{
+    for (size_t i = 0; i < id.n; i++)
+        if (id.p[i] <= ' ' || id.p[i] == 127 || strchr("<>()\"\\", id.p[i]))
+            return false;
+    return id.n > 0;
+}
+
+/* RFC 3834 3.1.6, RFC 5322 3.6.4: the report stands in the thread of the message. */
+static void add_thread(struct slice original, struct buf *out)
+{
+    enum { MEMORY = 1 << 20, PARENTS = 20 };
+    ARENA_SCOPE a = {.limit = MEMORY};
+    struct slice id = SNONE;
+    struct msgid_list references = {0}, parents = {0};
+    struct field f;
+    for (size_t pos = 0; header_next(original, &pos, &f);) {
+        if (f.id == FIELD_MESSAGE_ID && !id.n)
+            id = msgid_first(f.value, &a);
+        else if (f.id == FIELD_REFERENCES && !references.n)
+            msgid_parse(f.value, &a, &references);
+        else if (f.id == FIELD_IN_REPLY_TO && !parents.n)
+            msgid_parse(f.value, &a, &parents);
+    }
+    if (!is_plain_id(id))
+        return;
+    if (references.n || parents.n > 1)
+        parents = references;
+    buf_addf(out, "In-Reply-To: <%.*s>\r\nReferences:", SARG(id));
+    for (size_t i = parents.n > PARENTS ? parents.n - PARENTS : 0; i < parents.n; i++)
+        if (is_plain_id(parents.items[i]) && !slice_eq(parents.items[i], id))
+            buf_addf(out, " <%.*s>\r\n", SARG(parents.items[i]));
+    buf_addf(out, " <%.*s>\r\n", SARG(id));
+}
+
 static void add_header(const struct outbox_message *m, enum dsn_action action, const char *boundary,
-                       struct buf *out)
+                       struct slice original, struct buf *out)
 {
     struct slice host = mail_hostname();
     struct trace id = trace_new();
@@ -134,6 +172,7 @@ static void add_header(const struct outbox_message *m, enum dsn_action action, c
     add_field(out, "Subject: ", slice_str(actions[action].subject));
     add_date(out, "Date: ", clock_now());
     buf_addf(out, "Message-ID: <%s.dsn@%.*s>\r\n", id.id, SARG(host));
+    add_thread(original, out);
     buf_add(out, S("Auto-Submitted: auto-replied\r\n")); /* RFC 3834 3.1.7 */
     buf_add(out, S("MIME-Version: 1.0\r\n"));
     buf_addf(
@@ -165,7 +204,7 @@ void dsn_write(const struct outbox_message *m, const struct dsn_recipient *r, si
     bool utf8 = is_utf8_report(m, r, n);
     bool eight = utf8 || !ascii_only(original);
     random_name(boundary + 2, 24);
-    add_header(m, r[0].action, boundary, out);
+    add_header(m, r[0].action, boundary, original, out);
     if (eight)
         buf_add(out, S("Content-Transfer-Encoding: 8bit\r\n"));
     buf_addf(out,

@@ -68,12 +68,47 @@ static void an_address_that_is_not_ascii(void **state)
     assert_true(slice_search(buf_slice(&out), S("Final-Recipient: utf-8; \xc3\xbc@d\r\n")) > 0);
 }
 
+/* RFC 3834 3.1.6 */
+static void the_thread_of_the_message(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *original, *want;
+    } cases[] = {
+        {"Message-ID: <a@b>\r\n\r\nReferences: <no@x>\r\n",
+         "In-Reply-To: <a@b>\r\nReferences: <a@b>\r\nAuto"},
+        {"References: <1@x> <2@x>\r\n <\"q\"@x> <a@b>\r\nMessage-ID: <a@b>\r\n"
+         "In-Reply-To: <3@x>\r\n\r\n",
+         "In-Reply-To: <a@b>\r\nReferences: <1@x>\r\n <2@x>\r\n <q@x>\r\n <a@b>\r\nAuto"},
+        {"In-Reply-To: <3@x>\r\nMessage-ID: <a@b>\r\n\r\n",
+         "In-Reply-To: <a@b>\r\nReferences: <3@x>\r\n <a@b>\r\nAuto"},
+        {"In-Reply-To: <3@x> <4@x>\r\nMessage-ID: <a@b>\r\n\r\n",
+         "In-Reply-To: <a@b>\r\nReferences: <a@b>\r\nAuto"},
+        {"Message-ID: <\"a\\\"\"@b>\r\nReferences: <1@x>\r\n\r\n", NULL},
+        {"Message-ID: <\xc3\xbc@b>\r\n\r\n", NULL},
+        {"Subject: x\r\n\r\n", NULL},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        BUF_SCOPE out = {0};
+        write_one(S("c@d"), S(""), S(""), slice_str(cases[i].original), &out);
+        size_t header = header_end(buf_slice(&out));
+        struct slice s = slice_sub(buf_slice(&out), 0, header);
+        ptrdiff_t at = slice_search(s, S("In-Reply-To: "));
+        if (!cases[i].want)
+            assert_int_equal(at, -1);
+        else
+            assert_true(at > 0 &&
+                        slice_starts(slice_from(s, (size_t)at), slice_str(cases[i].want)));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_wants_to_know),
         cmocka_unit_test(the_report),
         cmocka_unit_test(an_address_that_is_not_ascii),
+        cmocka_unit_test(the_thread_of_the_message),
     };
     return RUN_TESTS(tests);
 }

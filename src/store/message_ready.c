@@ -11,6 +11,7 @@
 #include "format/part_index.h"
 #include "format/preview.h"
 #include "format/subject.h"
+#include "format/text.h"
 
 SETTING(store, message_max, SIZE, 50 * MiB, 64 * KiB, 2 * GiB,
         "Largest message that is taken, by whatever way it comes.");
@@ -28,15 +29,14 @@ static void cut_subject(struct buf *b)
     b->n = n;
 }
 
-/* A number for comparing base subjects without case, apart from those of message ids; it is stored,
-   so it is the same for ever. */
+/* A number for comparing base subjects as i;unicode-casemap does (RFC 5051, RFC 5256 7), apart from
+   those of message ids; it is stored, so it is the same for ever. */
 static int64_t subject_hash(struct slice base)
 {
-    BUF_SCOPE low = {.max = base.n + 2};
-    buf_addc(&low, 's');
-    for (size_t i = 0; i < base.n; i++)
-        buf_addc(&low, ascii_lower(base.p[i]));
-    return msgid_hash(buf_slice(&low));
+    BUF_SCOPE mapped = {0};
+    buf_addc(&mapped, 's');
+    text_casemap(base, &mapped);
+    return msgid_hash(buf_slice(&mapped));
 }
 
 /* The ids that tie a message to others: its own first, then the newest references, because a

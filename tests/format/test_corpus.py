@@ -52,7 +52,8 @@ word-blank: Python puts a blank between an encoded word and the text that follow
 quoted-from: an mbox line ">From ..." before the header of a message inside is passed over here, and ends the header for Python
 empty-boundary: an empty boundary delimits nothing here
 from-prose: a line "From Russia with love" is text here, the beginning of a message for Python
-mixed-8bit: raw 8-bit text in which only parts are UTF-8""".splitlines())
+encoded-message: a message/rfc822 in base 64, which RFC 2045 6.4 forbids, is a file here and for GMime; Python reads the digits
+""".splitlines())
 
 
 def table():
