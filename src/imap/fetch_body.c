@@ -10,6 +10,7 @@
 enum {
     HEAD_STEP = 16 * 1024,
     PIECE = 128 * 1024,
+    LONG_STEP = 32 * 1024,
 };
 
 void fetch_message_done(struct fetch_message *m)
@@ -203,8 +204,17 @@ static int scan_step(struct request *r, struct fetch *f, const struct imap_fetch
     return 0;
 }
 
+/* Room for all of the step once it is seen to be a long one, so that what is there is not moved
+   each time it doubles. */
+static void make_room(struct request *r)
+{
+    if (r->out.n >= LONG_STEP && r->out.cap < OUTPUT_STEP)
+        buf_reserve(&r->out, OUTPUT_STEP - r->out.n + PIECE);
+}
+
 static int bytes_step(struct request *r, struct fetch_message *m)
 {
+    make_room(r);
     while (m->left && r->out.n < OUTPUT_STEP) {
         uint64_t most = message_frame(m->bytes, m->at), n = m->left < most ? m->left : most;
         int rc = m->doing == FETCH_MADE

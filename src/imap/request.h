@@ -86,7 +86,7 @@ struct request {
 };
 
 /* While one step's output is being sent the next one is made: 256 KB unsent at most. */
-enum { OUTPUT_STEP = 128 * 1024, STEP_MS = 200 };
+enum { OUTPUT_STEP = 256 * 1024, STEP_MS = 200 };
 
 /* Time to return CMD_AGAIN? */
 bool request_step_full(const struct request *r);

@@ -199,7 +199,8 @@ int frame_unpack(const struct frame *f, const char *stored, char *out, size_t wa
     if (!f->packed) {
         if (f->stored != want)
             return err_set(e, ERR_CORRUPT, "a frame has the wrong length");
-        memcpy(out, stored, want);
+        if (out != stored)
+            memcpy(out, stored, want);
         return 0;
     }
     ZSTD_DCtx *d = unpacker_take();

@@ -34,7 +34,8 @@ int frames_feed(struct frames *f, struct slice content, struct err *e);
 int frames_end(struct frames *f, struct err *e);
 void frames_done(struct frames *f);
 
-/* Stored bytes of one frame to its content: exactly want bytes at out. ERR_CORRUPT. */
+/* Stored bytes of one frame to its content: exactly want bytes at out. ERR_CORRUPT. Of a frame that
+   is stored plain out may be stored. */
 int frame_unpack(const struct frame *f, const char *stored, char *out, size_t want, struct err *e);
 
 /* SHA-256 of a whole. */
