@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "imap/commands.h"
 #include "imap/cmds.h"
+#include "imap/idle_share.h"
 
 enum { OUTPUT_READY = 64 * 1024 }; /* with more unsent, a look waits until it is gone */
 
@@ -17,7 +18,13 @@ static void look(struct session *s)
         return;
     }
     s->idle_dirty = false;
+    bool alone = s->idle_alone;
+    s->idle_alone = false;
+    if (!alone && idle_share_follow(s))
+        return;
     s->req = request_new(s);
+    if (!alone)
+        idle_share_lead(s->req);
     request_sync_only(s->req);
 }
 
@@ -26,7 +33,7 @@ static void on_notice(struct notice_sub *sub, const struct notice *n)
     struct session *s = list_entry(sub, struct session, sub);
     if (!s->sel || s->closing || !s->conn || n->collection != s->sel->collection)
         return;
-    if (s->running || s->mode != MODE_IDLE)
+    if (s->running || s->follows || s->mode != MODE_IDLE)
         s->idle_dirty = true;
     else
         look(s);
@@ -34,8 +41,14 @@ static void on_notice(struct notice_sub *sub, const struct notice *n)
 
 void idle_synced(struct session *s)
 {
-    if (s->mode == MODE_IDLE && s->idle_dirty && !s->closing && !s->running)
+    if (s->mode == MODE_IDLE && s->idle_dirty && !s->closing && !s->running && !s->follows)
         look(s);
+}
+
+void idle_followed(struct session *s)
+{
+    s->idle_dirty |= s->idle_alone;
+    idle_synced(s);
 }
 
 void idle_end(struct session *s)
@@ -43,6 +56,8 @@ void idle_end(struct session *s)
     if (s->subscribed)
         notice_unsubscribe(&s->sub);
     s->subscribed = false;
+    idle_share_leave(s);
+    s->idle_alone = false;
     s->mode = MODE_COMMAND;
     free(s->idle_tag);
     s->idle_tag = NULL;

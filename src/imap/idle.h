@@ -6,4 +6,5 @@
 
 size_t idle_input(struct session *s, struct slice in); /* waits for DONE; returns bytes taken */
 void idle_synced(struct session *s); /* a job for a notice came back, or output went */
+void idle_followed(struct session *s); /* who looked for it has ended */
 void idle_end(struct session *s);    /* no more notices */

@@ -15,6 +15,7 @@
 #include "imap/flags.h"
 #include "imap/group.h"
 #include "imap/idle.h"
+#include "imap/idle_share.h"
 #include "imap/reply.h"
 #include "imap/settings.h"
 #include "imap/updates.h"
@@ -288,6 +289,8 @@ static void job_back(struct job *job)
         group_back(r);
         return;
     }
+    if (r->share) /* too much for one step: then it is not for all */
+        idle_share_end(r, !r->again && !r->gone);
     if (!s->conn) {
         session_next(s);
         return;

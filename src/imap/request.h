@@ -9,6 +9,7 @@
 #include "imap/session.h"
 
 struct cmd_def;
+struct idle_share;
 struct keywords;
 struct updates;
 
@@ -61,6 +62,7 @@ struct request {
     void (*state_done)(void *state);     /* frees what the arena does not hold */
     struct keywords *keywords;           /* of this step; see flags.h */
     struct updates *updates;             /* see updates.h */
+    struct idle_share *share;            /* see idle_share.h */
     const struct uidset *force, *silent; /* FETCH responses that STORE wants or does not want */
 
     /* among the write commands of a group; see group.h */

@@ -62,15 +62,18 @@ struct session {
     uint64_t account;
     struct lit_scan scan;
     struct notice_sub sub; /* while IDLE */
+    struct link follow;    /* see idle_share.h */
     uint8_t state, mode, enabled;
     bool running; /* req is at work: input waits */
     bool waiting; /* req waits for output to drain */
     bool closing; /* BYE is written */
     bool subscribed, idle_dirty;
-    bool upgraded; /* STARTTLS or COMPRESS: what stands behind in the input is not plain text */
-    bool counted;  /* in users.c */
-    bool held;     /* req is complete and runs after the group */
-    bool plus;     /* "+ OK" for req's literal is written after the group */
+    bool follows;    /* somebody else looks for it */
+    bool idle_alone; /* it has to look for itself next */
+    bool upgraded;   /* STARTTLS or COMPRESS: what stands behind in the input is not plain text */
+    bool counted;    /* in users.c */
+    bool held;       /* req is complete and runs after the group */
+    bool plus;       /* "+ OK" for req's literal is written after the group */
     uint8_t group_n, group_out;
     uint8_t line_n;
     char line[10]; /* of MODE_IDLE */

@@ -8,6 +8,7 @@
 
 #include "imap/commands.h"
 #include "imap/flags.h"
+#include "imap/idle_share.h"
 #include "imap/recent.h"
 #include "store/change.h"
 #include "store/collection.h"
@@ -131,6 +132,7 @@ static int plan_view(struct request *r, struct txn *t, struct updates *u, struct
         u->now = now;
     }
     u->exists = !uidset_empty(&added);
+    idle_share_added(r, &added);
     if (u->exists && !(s->enabled & ENABLED_REV2)) {
         recent_take(s->account, sel->collection, sel->read_only, &added, &sel->recent);
         u->recent = true;
@@ -225,8 +227,10 @@ static int write_flags(struct request *r, struct txn *t, struct updates *u, stru
     while ((got = entry_walk_next(w, &en, e)) > 0) {
         uint32_t seq = view_seq(u->now, en.uid);
         last = en.uid;
-        if (seq && view_seq(s->sel->view, en.uid))
+        if (seq && view_seq(s->sel->view, en.uid)) {
             updates_write_flags(r, seq, &en, !uidset_has(&u->quiet, en.uid), &r->out);
+            idle_share_fetches(r);
+        }
         if (request_step_full(r))
             break;
     }
@@ -259,6 +263,7 @@ static void finish(struct request *r, struct updates *u)
     sel->view = view_ref(u->now);
     view_unref(old);
     sel->modseq = u->modseq;
+    idle_share_told(r, u->delayed);
     updates_free(u);
     r->updates = NULL;
 }
@@ -276,8 +281,11 @@ int updates_step(struct request *r, struct txn *t)
         return 1;
     if (u->exists)
         buf_addf(&r->out, "* %u EXISTS\r\n", view_count(u->now));
-    if (u->recent)
+    if (u->recent) {
+        size_t from = r->out.n;
         buf_addf(&r->out, "* %llu RECENT\r\n", (unsigned long long)uidset_count(&sel->recent));
+        idle_share_own(r, from);
+    }
     u->exists = u->recent = false;
     if (u->flags) {
         if (flags_load(r, t, &e))
