@@ -19,10 +19,16 @@ static enum cmd_next make_account(struct request *r, struct txn *t)
     return account_create(t, &r->job.err) ? CMD_FAIL : CMD_DONE;
 }
 
-static enum cmd_next check_account(struct request *r, struct txn *t)
+/* Where the password was checked: another thread for two rows would cost more than they do. */
+static enum cmd_next check_account(struct request *r)
 {
     struct collection inbox;
-    if (collection_by_path(t, S("INBOX"), &r->arena, &inbox, &r->job.err) == 0)
+    struct txn *t;
+    if (txn_read(r->s->account, &t, &r->job.err))
+        return CMD_FAIL;
+    int found = collection_by_path(t, S("INBOX"), &r->arena, &inbox, &r->job.err);
+    txn_end(t);
+    if (found == 0)
         return CMD_DONE;
     if (r->job.err.code != ERR_NOTFOUND)
         return CMD_FAIL;
@@ -42,9 +48,7 @@ enum cmd_next login_accept(struct request *r, const struct identity *id)
     free(s->address);
     s->address = strdup(id->address);
     BUG_IF(!s->address);
-    r->run = check_account;
-    r->place = PLACE_READ;
-    return CMD_MOVE;
+    return check_account(r);
 }
 
 static void welcome(struct request *r)

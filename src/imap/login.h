@@ -4,7 +4,7 @@
 #include "auth/auth.h"
 #include "imap/request.h"
 
-/* At CPU, with the identity: takes the connection's place among the account's and goes on at READ.
+/* At CPU, with the identity: takes the connection's place among the account's and finds its INBOX.
  */
 enum cmd_next login_accept(struct request *r, const struct identity *id);
 /* The table's done(): state, greeting, counting of failures. */
