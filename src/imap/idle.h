@@ -5,6 +5,6 @@
 #include "imap/session.h"
 
 size_t idle_input(struct session *s, struct slice in); /* waits for DONE; returns bytes taken */
-void idle_synced(struct session *s); /* a job for a notice came back, or output went */
+void idle_synced(struct session *s);   /* a job for a notice came back, or output went */
 void idle_followed(struct session *s); /* who looked for it has ended */
-void idle_end(struct session *s);    /* no more notices */
+void idle_end(struct session *s);      /* no more notices */

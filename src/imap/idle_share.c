@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "imap/idle.h"
 #include "imap/recent.h"
 #include "imap/request.h"
@@ -37,7 +38,8 @@ static _Thread_local struct link shares[BUCKETS];
 
 static struct link *bucket_of(const struct session *s)
 {
-    struct link *head = &shares[(s->account * 31 + s->sel->collection) % BUCKETS];
+    uint64_t h = hash_u64(s->account * 0x9e3779b97f4a7c15u + s->sel->collection);
+    struct link *head = &shares[h % BUCKETS];
     if (!head->next)
         list_init(head);
     return head;
