@@ -1,6 +1,6 @@
 /* fetch_items.c - the FETCH items that need no message bytes. RFC 9051 7.5.2, RFC 7162 3.1.4
-   (MODSEQ), RFC 8474 5 (EMAILID, THREADID). Envelope and structures are stored as they go on the
-   wire. */
+   (MODSEQ), RFC 8474 5 (EMAILID, THREADID), RFC 8970 (PREVIEW). Envelope and structures are stored
+   as they go on the wire. */
 #include "imap/fetch.h"
 #include "imap/flags.h"
 #include "proto/imap/write.h"
@@ -16,6 +16,8 @@ unsigned fetch_want(const struct imap_fetch_args *a)
         want |= ENTRY_ENVELOPE;
     if (a->items & (IMAP_FETCH_BODY | IMAP_FETCH_BODYSTRUCTURE))
         want |= ENTRY_STRUCTURE;
+    if (a->items & IMAP_FETCH_PREVIEW)
+        want |= ENTRY_PREVIEW;
     if (a->n_bodies)
         want |= ENTRY_BYTES | ENTRY_ITEM;
     return want;
@@ -57,6 +59,10 @@ static void write_item(struct request *r, unsigned item, const struct entry *en)
     case IMAP_FETCH_EMAILID:
         buf_addf(out, "EMAILID (M%llu)", (unsigned long long)en->item);
         break;
+    case IMAP_FETCH_PREVIEW: /* RFC 8970 3.2: never NIL */
+        buf_adds(out, "PREVIEW ");
+        imap_write_string(en->preview, session_utf8(r->s), out);
+        break;
     default:
         buf_addf(out, "THREADID (T%llu)", (unsigned long long)en->thread);
         break;
@@ -81,7 +87,7 @@ int fetch_items(struct request *r, struct txn *t, struct fetch *f, const struct 
         return -1;
     f->space = false;
     buf_addf(&r->out, "* %u FETCH (", seq);
-    for (unsigned bit = 1; bit <= IMAP_FETCH_THREADID; bit <<= 1) {
+    for (unsigned bit = 1; bit <= IMAP_FETCH_LAST; bit <<= 1) {
         if (!(items & bit))
             continue;
         if (f->space)

@@ -143,6 +143,16 @@ static void fetch(void **state)
     assert_slice(a.bodies[0].label, "BODY[TEXT]");
     assert_int_equal(imap_fetch_args(with(&f, "(RFC822 RFC822.HEADER RFC822.TEXT)"), false, &a), 0);
     assert_int_equal(a.n_bodies, 3);
+    assert_int_equal(imap_fetch_args(with(&f, "(PREVIEW (lazy LAZY) UID)"), false, &a), 0);
+    assert_int_equal(a.items, IMAP_FETCH_PREVIEW | IMAP_FETCH_UID);
+    assert_int_equal(imap_fetch_args(with(&f, "PREVIEW (LAZY) (CHANGEDSINCE 1)"), false, &a), 0);
+    assert_true(a.items == (IMAP_FETCH_PREVIEW | IMAP_FETCH_MODSEQ) && a.has_since);
+    assert_int_equal(imap_fetch_args(with(&f, "PREVIEW (CHANGEDSINCE 1)"), false, &a), 0);
+    assert_true(a.items == (IMAP_FETCH_PREVIEW | IMAP_FETCH_MODSEQ) && a.has_since);
+    REFUSED(&f, imap_fetch_args(with(&f, "(PREVIEW (LAZY FAST))"), false, &a),
+            "unknown PREVIEW modifier at column 16");
+    REFUSED(&f, imap_fetch_args(with(&f, "PREVIEW (FAST)"), false, &a),
+            "unknown FETCH modifier at column 10");
     REFUSED(&f, imap_fetch_args(with(&f, "(ALL)"), false, &a),
             "expected something to fetch at column 2");
     REFUSED(&f, imap_fetch_args(with(&f, "BODY[MIME]"), false, &a),

@@ -26,6 +26,7 @@ static const struct word {
     {S_INIT("MODSEQ"), IMAP_FETCH_MODSEQ, false},
     {S_INIT("EMAILID"), IMAP_FETCH_EMAILID, false},
     {S_INIT("THREADID"), IMAP_FETCH_THREADID, false},
+    {S_INIT("PREVIEW"), IMAP_FETCH_PREVIEW, false},
 };
 
 static const struct old_word {
@@ -210,6 +211,21 @@ static bool accept_raw(struct imap_parser *p, struct slice s)
     return true;
 }
 
+/* RFC 8970 6: preview-mod. Previews are there since delivery, so that LAZY changes nothing. A list
+   that begins with another word is one of FETCH's own modifiers. */
+static int preview_modifiers(struct imap_parser *p)
+{
+    size_t before = p->at;
+    if (!accept_raw(p, S(" (")) || !imap_accept_word(p, S("LAZY"))) {
+        p->at = before;
+        return 0;
+    }
+    while (imap_accept(p, ' '))
+        if (!imap_accept_word(p, S("LAZY")))
+            return imap_fail(p, "unknown PREVIEW modifier");
+    return imap_expect(p, ')');
+}
+
 static int item(struct imap_parser *p, bool alone, struct imap_fetch_args *f)
 {
     static const struct {
@@ -229,7 +245,7 @@ static int item(struct imap_parser *p, bool alone, struct imap_fetch_args *f)
     for (size_t i = 0; i < COUNT(words); i++)
         if ((alone || !words[i].macro) && imap_accept_word(p, words[i].name)) {
             f->items |= words[i].items;
-            return 0;
+            return words[i].items == IMAP_FETCH_PREVIEW ? preview_modifiers(p) : 0;
         }
     for (size_t i = 0; i < COUNT(old_words); i++)
         if (imap_accept_word(p, old_words[i].name))

@@ -1,6 +1,6 @@
 /* fetch_args.h - what FETCH asks for: RFC 9051 6.4.5 and 9 fetch-att, RFC 3501 6.4.5 (RFC822...),
    RFC 3516 (BINARY), RFC 7162 3.1.4 (MODSEQ, CHANGEDSINCE, VANISHED), RFC 8474 5 (EMAILID,
-   THREADID). Begins behind the sequence set and its space. */
+   THREADID), RFC 8970 (PREVIEW). Begins behind the sequence set and its space. */
 #pragma once
 
 #include "format/section.h"
@@ -17,6 +17,8 @@ enum imap_fetch_item {
     IMAP_FETCH_MODSEQ = 128,
     IMAP_FETCH_EMAILID = 256,
     IMAP_FETCH_THREADID = 512,
+    IMAP_FETCH_PREVIEW = 1024,
+    IMAP_FETCH_LAST = IMAP_FETCH_PREVIEW,
 };
 
 enum imap_fetch_kind {
