@@ -7,7 +7,8 @@
 
 bool header_has_utf8(struct slice header);
 
-/* Appends the header with such fields in another form: addresses that are not ASCII become ones
-   that belong to nobody and are told in the display name, texts become encoded words (RFC 2047),
-   MIME parameters extended ones (RFC 2231); what has no other form is left out. */
+/* Appends the header with such fields in another form: domains become A-labels, addresses that are
+   not ASCII then become ones that belong to nobody and are told in the display name, texts become
+   encoded words (RFC 2047), MIME parameters extended ones (RFC 2231), message ids a Downgraded-
+   field; comments go. What has no other form is left out. */
 void header_surrogate(struct slice header, struct buf *out);

@@ -29,7 +29,21 @@ static void fields(void **state)
          "Return-Path: <invalid@internationalized-address.invalid>\r\n"},
         {"Content-Disposition: attachment; filename=\"\u00fc.txt\"; size=1\r\n",
          "Content-Disposition: attachment;\r\n filename*=utf-8''%C3%BC.txt;\r\n size=\"1\"\r\n"},
-        {"Message-ID: <\u00fc@a>\r\nDate: x\r\n\r\n", "Date: x\r\n\r\n"}, /* RFC 6858 2.4 */
+        {"Message-ID: <\u00fc@a>\r\nDate: x\r\n\r\n",
+         "Downgraded-Message-ID: =?UTF-8?B?PMO8QGE+?=\r\nDate: x\r\n\r\n"},
+        {"References: <a@b> (\u00fc \\) \"x\")\r\n <c@d>\r\n", "References: <a@b> <c@d>\r\n"},
+        {"From: J\u00fcrgen <info@M\u00fcnchen.example>\r\n",
+         "From: =?UTF-8?Q?J=C3=BCrgen?= <info@xn--mnchen-3ya.example>\r\n"},
+        {"To: a@\u00fc_b.example\r\n", "To: =?UTF-8?B?YUDDvF9iLmV4YW1wbGU=?= "
+                                       "<invalid@internationalized-address.invalid>\r\n"},
+        {"Date: Fri, 21 Nov 1997 (\u00fc(\u00fc)) 09:55:06 -0600\r\n",
+         "Date: Fri, 21 Nov 1997 09:55:06 -0600\r\n"},
+        {"Received: from x (\u00fc) by y;\r\n\tMon, 02 Jan 2006 15:04:05 +0100\r\n",
+         "Received: from x by y; Mon, 02 Jan 2006 15:04:05 +0100\r\n"},
+        {"Received: from x for <\u00fc@y>; x\r\nA: b\r\n", "A: b\r\n"}, /* RFC 6858 2.4 */
+        {"Content-Type: text/plain (\u00fc); charset=\"utf-8\"\r\n",
+         "Content-Type: text/plain;\r\n charset=\"utf-8\"\r\n"},
+        {"List-Id: \u00fc <l.example>\r\n", "List-Id: =?UTF-8?B?w7wgPGwuZXhhbXBsZT4=?=\r\n"},
         {"X-Note: \u00fc\r\n", "X-Note: =?UTF-8?B?w7w=?=\r\n"},
         {"Content-Type: t\u00e9/x\r\nA: b\r\n", "A: b\r\n"},
         {"", ""},

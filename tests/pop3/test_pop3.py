@@ -113,6 +113,7 @@ def test_utf8_headers(server, user):
     assert all(name.isascii() and value.isascii() for name, value in
                email.message_from_bytes(got, policy=email.policy.compat32).items())
     assert message["Subject"] == "Grüße an alle" and "Message-ID" not in message
+    assert str(message["Downgraded-Message-ID"]) == "<ü@münchen.example>"
     assert message["To"].addresses[0].addr_spec == "z@example.test"
     assert message["To"].addresses[0].display_name == "Zoë"
     sender = message["From"].addresses[0]
