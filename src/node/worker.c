@@ -112,10 +112,19 @@ static void slow_write(const struct slow_write *w)
         LFN("slowest_ms", w->slowest_us / 1000), LFZ("result", w->failed ? "failed" : "ok"));
 }
 
+static void disk_told(const struct disk_told *d)
+{
+    bool short_of = d->retention_ms < d->wanted_ms;
+    LOG(short_of ? LOG_WARN : LOG_INFO, "store.disk", LFZ("state", d->state),
+        LFN("free_bytes", d->free_bytes), LFN("retention_s", d->retention_ms / 1000),
+        LFN("wanted_s", d->wanted_ms / 1000));
+}
+
 static int state_stage(const struct serve *s, const struct node_sockets *sockets, struct err *e)
 {
     (void)sockets;
     store_on_slow_write(slow_write);
+    store_on_disk(disk_told);
     return state_open(s->state_dir, true, e);
 }
 

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/metric.h"
 #include "base/setting.h"
-#include "store/reserve.h"
 
 SETTING(store, retention, TIME, 30 * DAY, 0, 3650 * DAY,
         "How long deleted mail and old states can be brought back.");
@@ -30,6 +29,8 @@ static struct {
     pthread_cond_t wake;
     bool running, stop;
     int64_t retention; /* shortened while the disk is nearly full */
+    enum disk_state told;
+    int64_t told_retention;
 } m = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
 static pthread_mutex_t round_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -56,8 +57,23 @@ static void round_of(struct shard *s, int64_t retention, bool low)
     maintain_unlock();
 }
 
+/* Whoever kept mail for less than was promised says so: each time that it becomes less, and when it
+   is as it should be again. */
+static void tell(enum disk_state disk, int64_t wanted)
+{
+    static const char *const names[] = {[DISK_OK] = "ok", [DISK_LOW] = "low", [DISK_FULL] = "full"};
+    if (disk == m.told && m.retention == m.told_retention)
+        return;
+    m.told = disk;
+    m.told_retention = m.retention;
+    disk_told(&(struct disk_told){.state = names[disk],
+                                  .free_bytes = reserve_free(),
+                                  .retention_ms = m.retention,
+                                  .wanted_ms = wanted});
+}
+
 /* The oldest goes first: half of the time is taken away at each round until there is room. */
-static int64_t retention_now(enum disk_state disk)
+int64_t maintain_retention(enum disk_state disk)
 {
     int64_t want = setting_get(&set_store_retention);
     if (disk == DISK_OK || m.retention > want)
@@ -65,6 +81,7 @@ static int64_t retention_now(enum disk_state disk)
     else
         m.retention /= 2;
     metric_set(&metric_store_retention_seconds, 0, m.retention / 1000);
+    tell(disk, want);
     return m.retention;
 }
 
@@ -101,7 +118,7 @@ static void *maintain_main(void *arg)
             continue;
         }
         before = disk;
-        int64_t retention = retention_now(disk);
+        int64_t retention = maintain_retention(disk);
         for (unsigned i = 0; i < store_count() && !stopped(); i++)
             round_of(shard_at(i), retention, disk != DISK_OK);
         next = clock_mono_ms() + setting_get(&set_store_maintenance_interval);
@@ -114,7 +131,8 @@ int maintain_start(struct err *e)
     sigset_t all, old;
     reserve_look(store_dir());
     m.stop = false;
-    m.retention = setting_get(&set_store_retention);
+    m.retention = m.told_retention = setting_get(&set_store_retention);
+    m.told = DISK_OK;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int rc = pthread_create(&m.thread, NULL, maintain_main, NULL);

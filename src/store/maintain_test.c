@@ -13,6 +13,7 @@
 
 SETTING_DECLARE(store, pack_max);
 SETTING_DECLARE(store, tail_max);
+SETTING_DECLARE(store, retention);
 
 enum { ACCOUNT = 4, BIG = 40000 };
 
@@ -297,6 +298,79 @@ static void an_account_goes_with_all(void **state)
     test_store_close();
 }
 
+/* --- a disk that fills up ------------------------------------------------------------------------
+ */
+
+static fsblkcnt_t disk_free; /* of 1,000,000 blocks of 4 KB */
+static struct disk_told heard[8];
+static size_t n_heard;
+
+static int small_disk(const char *path, struct statvfs *ret)
+{
+    (void)path;
+    *ret = (struct statvfs){.f_frsize = 4096, .f_blocks = 1000000, .f_bavail = disk_free};
+    return 0;
+}
+
+static void hear(const struct disk_told *d)
+{
+    assert_true(n_heard < sizeof heard / sizeof *heard);
+    heard[n_heard++] = *d;
+}
+
+static int64_t round_with(fsblkcnt_t blocks)
+{
+    disk_free = blocks;
+    return maintain_retention(reserve_look(test_dir));
+}
+
+static bool refused(void)
+{
+    struct err e = {0};
+    struct test_adding a = {.how = {.collection = 1}};
+    assert_int_equal(message_ready_make(S("Subject: x\r\n\r\n"), &a.m, &e), 0);
+    int rc = store_write(ACCOUNT, test_add_job, &a, &e);
+    assert_true(rc == 0 || e.code == ERR_BUSY);
+    message_ready_unref(a.m);
+    return rc != 0;
+}
+
+static void a_shorter_retention_is_said(void **state)
+{
+    (void)state;
+    int64_t whole = setting_get(&set_store_retention);
+    test_store_open(1);
+    fill(0, 2);
+    reserve_statvfs = small_disk;
+    store_on_disk(hear);
+    n_heard = 0;
+    assert_int_equal(round_with(60000), whole); /* 6 % */
+    assert_int_equal(n_heard, 0);
+    assert_int_equal(round_with(49000), whole / 2);
+    assert_int_equal(round_with(49000), whole / 4);
+    assert_int_equal(n_heard, 2);
+    assert_string_equal(heard[0].state, "low");
+    assert_int_equal(heard[0].free_bytes, 49000 * 4096);
+    assert_int_equal(heard[0].retention_ms, whole / 2);
+    assert_int_equal(heard[0].wanted_ms, whole);
+    assert_int_equal(heard[1].retention_ms, whole / 4);
+    assert_false(refused());
+    assert_int_equal(round_with(100), whole / 8); /* less than the reserve */
+    assert_string_equal(heard[2].state, "full");
+    assert_true(refused());
+    remove_uids("1"); /* deletion goes on */
+    assert_int_equal(round_with(60000), whole);
+    assert_int_equal(n_heard, 4);
+    assert_string_equal(heard[3].state, "ok");
+    assert_int_equal(heard[3].retention_ms, whole);
+    assert_int_equal(round_with(60000), whole);
+    assert_int_equal(n_heard, 4);
+    assert_false(refused());
+    store_on_disk(NULL);
+    reserve_statvfs = statvfs;
+    test_store_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +379,7 @@ int main(void)
         cmocka_unit_test(a_failed_sync_is_never_tried_again),
         cmocka_unit_test(a_failed_job_leaves_nothing),
         cmocka_unit_test(an_account_goes_with_all),
+        cmocka_unit_test(a_shorter_retention_is_said),
     };
     return RUN_TESTS(tests);
 }

@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -22,7 +21,10 @@ SETTING(store, reserve, SIZE, 16 * MiB, 1 * MiB, 1 * GiB,
 METRIC_GAUGE(store_disk_state, "Disk under the store: 0 fine, 1 below store.min_free, 2 full");
 METRIC_GAUGE(store_disk_free_bytes, "Free bytes on the disk under the store");
 
+int (*reserve_statvfs)(const char *path, struct statvfs *ret) = statvfs;
+
 static _Atomic int state;
+static _Atomic int64_t free_then;
 
 static void reserve_keep(const char *path)
 {
@@ -35,7 +37,7 @@ enum disk_state reserve_look(const char *dir)
 {
     struct statvfs v;
     char path[512];
-    if (statvfs(dir, &v))
+    if (reserve_statvfs(dir, &v))
         return (enum disk_state)state;
     int64_t free_bytes = (int64_t)(v.f_bavail * v.f_frsize);
     int64_t low = (int64_t)(v.f_blocks * v.f_frsize / 100) * setting_get(&set_store_min_free);
@@ -48,8 +50,14 @@ enum disk_state reserve_look(const char *dir)
         reserve_keep(path);
     metric_set(&metric_store_disk_state, 0, now);
     metric_set(&metric_store_disk_free_bytes, 0, free_bytes);
+    free_then = free_bytes;
     state = now;
     return now;
+}
+
+int64_t reserve_free(void)
+{
+    return free_then;
 }
 
 int reserve_refuses(struct err *e)

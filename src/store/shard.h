@@ -145,6 +145,7 @@ void writer_append(struct shard *s, struct blob_staged *staged, const struct rec
                    uint64_t *ret_pack, uint64_t *ret_at);
 /* watch.c: a batch is over; logged when it was slow. */
 void writer_told(const struct slow_write *w, int64_t total_us);
+void disk_told(const struct disk_told *d);
 /* fdatasync; tests put a failing one here. */
 extern int (*writer_sync)(int fd);
 

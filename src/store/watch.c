@@ -24,6 +24,20 @@ void writer_told(const struct slow_write *w, int64_t total_us)
         fn(w);
 }
 
+static _Atomic(void (*)(const struct disk_told *)) on_disk;
+
+void store_on_disk(void (*fn)(const struct disk_told *))
+{
+    on_disk = fn;
+}
+
+void disk_told(const struct disk_told *d)
+{
+    void (*fn)(const struct disk_told *) = on_disk;
+    if (fn)
+        fn(d);
+}
+
 static const char *const doing[] = {
     [SHARD_IDLE] = "idle",
     [SHARD_RUNNING] = "running jobs",

@@ -33,3 +33,13 @@ struct slow_write {
 };
 /* fn runs on the writer's thread, after the jobs were told. */
 void store_on_slow_write(void (*fn)(const struct slow_write *));
+
+/* The disk under the store came near its end, or away from it, or deleted mail is kept for another
+   time because of it. */
+struct disk_told {
+    const char *state; /* "ok", "low", "full" */
+    int64_t free_bytes;
+    int64_t retention_ms, wanted_ms; /* how long deleted mail is kept now; store.retention */
+};
+/* fn runs on the thread that keeps house. */
+void store_on_disk(void (*fn)(const struct disk_told *));
