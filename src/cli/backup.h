@@ -16,6 +16,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+/* The format of a folder of backups, and the release that came with it. */
+#define BACKUP_FORMAT_RELEASE "0.1.0"
 enum { BACKUP_FORMAT = 1, BACKUP_HASH = 64, BACKUP_NAME = 16 };
 
 /* --- backup_set.c: the folder ----------------------------------------------------------------- */

@@ -67,11 +67,12 @@ static int check_identity(const struct backup_set *s, const char *identity, stru
             return why.code == ERR_NOTFOUND
                        ? err_set(e, ERR_NOTFOUND, "%s holds no backups", s->dir)
                        : err_set(e, why.code, "%s", why.text);
-        o = json_pack("{s:i, s:s}", "format", BACKUP_FORMAT, "installation", identity);
+        o = json_pack("{s:i, s:s, s:s}", "format", BACKUP_FORMAT, "release", BACKUP_FORMAT_RELEASE,
+                      "installation", identity);
         r = write_json(path, o, e);
     } else if (json_number(o, "format") > BACKUP_FORMAT) {
-        r = err_set(e, ERR_UNSUPPORTED, "%s has format %lld: a newer release made it", s->dir,
-                    (long long)json_number(o, "format"));
+        r = err_set(e, ERR_UNSUPPORTED, "%s is of a newer release: install carbonado %s or newer",
+                    s->dir, json_text(o, "release"));
     } else if (identity && strcmp(identity, json_text(o, "installation")) != 0) {
         r = err_set(e, ERR_CONFLICT,
                     "%s has the backups of another installation, or of this one before it was "

@@ -19,7 +19,9 @@
 #include "cli/owner.h"
 #include "cli/progress.h"
 #include "cli/transfer.h"
+#include "db/db.h"
 #include "node/state.h"
+#include "store/store.h"
 
 SETTING_DECLARE(store, message_max);
 SETTING_DECLARE(store, retention);
@@ -244,6 +246,19 @@ static int link_packs(const struct restore *r, const char *dir, struct err *e)
     return 0;
 }
 
+static void quietly(const char *module, int version)
+{
+    (void)module;
+    (void)version;
+}
+
+/* A backup of an older release: the copy's tables become this one's. */
+static int upgrade_copy(const char *dir, struct err *e)
+{
+    db_on_upgrade(quietly);
+    return store_upgrade(dir, e);
+}
+
 /* dir: the copy; NULL: the installation itself, whose server runs.
    In the child: what it has to say goes to standard error, its status says whether it went well. */
 static int export_copy(const struct restore *r, const char *dir, int fd)
@@ -252,7 +267,7 @@ static int export_copy(const struct restore *r, const char *dir, int fd)
     struct sink *sink = NULL;
     struct transfer_count n = {0};
     struct err e = {0};
-    int bad = sink_stream(fd, &sink, &e) ||
+    int bad = sink_stream(fd, &sink, &e) || (dir && upgrade_copy(dir, &e)) ||
               (dir ? op_open_copy(dir, &s, &e) : op_open(r->c->state_dir, &s, &e)) ||
               transfer_export(s, cli_option(r->c, "--account"), cli_option(r->c, "--mailbox"),
                               r->at, sink, &n, &e) ||

@@ -96,12 +96,17 @@ int db_get_i64(struct db *db, struct db_stmt *s, int64_t *ret, struct err *e, co
 int db_script(struct db *db, const char *sql, struct err *e);
 
 /* --- migrations --------------------------------------------------------------------------- */
+#define DB_FIRST_RELEASE "0.1.0"
 struct db_migration {
     int version; /* 1, 2, 3 ... */
     const char *sqlite, *postgres;
+    /* The release that comes with a step after which older ones cannot use the tables; they refuse
+       them by this name, and only `carbonado upgrade` takes the step. NULL: they get along. */
+    const char *needs;
 };
 /* Brings the module's schema up to the last version, each step in a transaction, recorded in table
-   `migration(module, version, at)`. ERR_UNSUPPORTED when the database is newer than the table. */
+   `migration(module, version, at)`. ERR_UNSUPPORTED: a newer release made tables that this program
+   cannot use (the text names the release to install), or `carbonado upgrade` has to be run. */
 int db_migrate(struct db *db, const char *module, const struct db_migration *m, size_t n,
                struct err *e);
 
@@ -126,3 +131,8 @@ struct db_module {
 void db_module_register(struct db_module *m);
 struct db_module *db_module_first(void);
 int db_migrate_module(struct db *db, const struct db_module *m, struct err *e);
+/* The same without changing anything: 0 nothing to do, 1 there are steps to take, -1. */
+int db_migrate_look(struct db *db, const struct db_module *m, struct err *e);
+/* From now on all steps are taken, and fn is told of each: what `carbonado upgrade` is. NULL ends
+   it. */
+void db_on_upgrade(void (*fn)(const char *module, int version));

@@ -32,7 +32,7 @@ static const struct db_migration steps[] = {
      "CREATE TABLE thing (id BIGINT PRIMARY KEY, name TEXT UNIQUE, bytes BYTEA, n BIGINT NOT "
      "NULL)"},
     {2, "CREATE INDEX thing_n ON thing (n); CREATE INDEX thing_b ON thing (bytes)",
-     "CREATE INDEX thing_n ON thing (n); CREATE INDEX thing_b ON thing (bytes)"},
+     "CREATE INDEX thing_n ON thing (n); CREATE INDEX thing_b ON thing (bytes)", "0.3.0"},
 };
 static const struct db_migration bad_step[] = {
     {1, "CREATE TABLE half (id INTEGER); CREATE TABLE half (id INTEGER)",
@@ -69,7 +69,10 @@ static struct db *fresh(enum db_engine engine)
     if (engine == DB_SQLITE)
         unlink(test_file);
     struct db *db = open_engine(engine);
-    db_script(db, "DROP TABLE IF EXISTS thing; DROP TABLE IF EXISTS migration", &e);
+    db_script(db,
+              "DROP TABLE IF EXISTS thing; DROP TABLE IF EXISTS migration;"
+              "DROP TABLE IF EXISTS migration_needs",
+              &e);
     if (db_migrate(db, "test", steps, 2, &e))
         fail_msg("%s", e.text);
     return db;
@@ -270,13 +273,72 @@ static void migrations_are_whole_and_once(enum db_engine engine)
     assert_int_equal(db_script(db, "CREATE TABLE half (id INTEGER); DROP TABLE half", &e), 0);
     assert_int_equal(db_migrate(db, "test", steps, 1, &e), -1);
     assert_int_equal(e.code, ERR_UNSUPPORTED);
+    assert_non_null(strstr(e.text, "install carbonado 0.3.0 or newer"));
+    db_close(db);
+}
+
+#define GROW "ALTER TABLE thing ADD COLUMN more BIGINT"
+#define TURN "ALTER TABLE thing RENAME COLUMN n TO m"
+static const struct db_migration later[] = {
+    {1, "CREATE TABLE thing (id BIGINT, n BIGINT)", "CREATE TABLE thing (id BIGINT, n BIGINT)"},
+    {2, GROW, GROW},
+    {3, TURN, TURN, "0.4.1"},
+    {4, "ALTER TABLE thing ADD COLUMN last BIGINT", "ALTER TABLE thing ADD COLUMN last BIGINT"},
+};
+static char upgraded[64];
+
+static void note_upgrade(const char *module, int version)
+{
+    size_t n = strlen(upgraded);
+    snprintf(upgraded + n, sizeof upgraded - n, "%s %d;", module, version);
+}
+
+/* What two releases that share a database are to each other. */
+static void older_and_newer_releases(enum db_engine engine)
+{
+    struct db *db = fresh(engine);
+    struct err e = {0};
+    struct db_module small = {.name = "later", .migrations = later, .n = 1},
+                     whole = {.name = "later", .migrations = later, .n = 4};
+    assert_int_equal(db_script(db, "DROP TABLE thing", &e), 0);
+    assert_int_equal(db_migrate(db, "later", later, 1, &e), 0);
+    assert_int_equal(db_migrate(db, "later", later, 2, &e), 0);
+    /* The first does not know the column, and need not. */
+    assert_int_equal(db_migrate(db, "later", later, 1, &e), 0);
+    assert_int_equal(db_migrate_look(db, &small, &e), 0);
+    /* A step that shuts it out waits for the administrator. */
+    assert_int_equal(db_migrate_look(db, &whole, &e), -1);
+    assert_int_equal(db_migrate(db, "later", later, 4, &e), -1);
+    assert_int_equal(e.code, ERR_UNSUPPORTED);
+    assert_non_null(strstr(e.text, "carbonado upgrade"));
+    assert_int_equal(db_migrate(db, "later", later, 2, &e), 0);
+    upgraded[0] = 0;
+    db_on_upgrade(note_upgrade);
+    assert_int_equal(db_migrate_look(db, &whole, &e), 1);
+    assert_int_equal(db_migrate(db, "later", later, 4, &e), 0);
+    db_on_upgrade(NULL);
+    assert_string_equal(upgraded, "later 3;later 4;");
+    for (size_t n = 1; n <= 2; n++) {
+        e.text[0] = 0;
+        assert_int_equal(db_migrate(db, "later", later, n, &e), -1);
+        assert_int_equal(e.code, ERR_UNSUPPORTED);
+        assert_non_null(strstr(e.text, "install carbonado 0.4.1 or newer"));
+    }
+    assert_int_equal(db_migrate(db, "later", later, 3, &e), 0);
+    assert_int_equal(db_migrate_look(db, &whole, &e), 0);
+    db_close(db);
+    /* New tables have no older release. */
+    db = fresh(engine);
+    assert_int_equal(db_script(db, "DROP TABLE thing", &e), 0);
+    assert_int_equal(db_migrate(db, "later", later, 4, &e), 0);
+    assert_int_equal(db_script(db, "DROP TABLE thing", &e), 0);
     db_close(db);
 }
 
 static void (*const both[])(enum db_engine) = {
     values_come_back,     parameters_go_by_name,         sums_and_exists_are_numbers,
     changes_are_counted,  transactions_and_savepoints,   errors_are_told_at_next,
-    hostile_text_is_data, migrations_are_whole_and_once,
+    hostile_text_is_data, migrations_are_whole_and_once, older_and_newer_releases,
 };
 
 static void on_sqlite(void **state)

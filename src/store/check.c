@@ -97,6 +97,20 @@ static int salvage(struct checking *c, struct checked_shard *s, const char *path
 }
 
 /* 0: can be worked on, 1: cannot, -1 */
+/* The tables of a newer release are not damaged, and not to be mended by this one. */
+static bool too_new(const char *path, struct err *e)
+{
+    struct db *db;
+    struct err why = {0};
+    if (db_open_sqlite(path, DB_READONLY | DB_NO_CHECKPOINT, &db, NULL))
+        return false;
+    bool yes = schema_look(db, &why) < 0 && why.code == ERR_UNSUPPORTED;
+    db_close(db);
+    if (yes)
+        err_set(e, why.code, "%s", why.text);
+    return yes;
+}
+
 static int check_database(struct checking *c, struct checked_shard *s, unsigned shards,
                           struct err *e)
 {
@@ -104,6 +118,8 @@ static int check_database(struct checking *c, struct checked_shard *s, unsigned 
     unsigned found = 0;
     struct err why = {0};
     snprintf(path, sizeof path, "%s/shards/%u.db", c->dir, s->id);
+    if (too_new(path, e))
+        return -1;
     int rc = db_sqlite_check(path, say_integrity, c, &found, &why);
     if (rc)
         check_say(c, "shard %u: %s", s->id, why.text);

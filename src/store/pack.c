@@ -21,6 +21,12 @@
 static const char pack_magic[8] = {'C', 'A', 'R', 'B', 'P', 'A', 'C', 'K'};
 enum { RECORD_MAGIC = 0x43524243 }; /* "CBRC" */
 
+static void put16(char *p, uint16_t v)
+{
+    v = htole16(v);
+    memcpy(p, &v, 2);
+}
+
 static void put32(char *p, uint32_t v)
 {
     v = htole32(v);
@@ -31,6 +37,13 @@ static void put64(char *p, uint64_t v)
 {
     v = htole64(v);
     memcpy(p, &v, 8);
+}
+
+static unsigned get16(const char *p)
+{
+    uint16_t v;
+    memcpy(&v, p, 2);
+    return le16toh(v);
 }
 
 static uint32_t get32(const char *p)
@@ -63,6 +76,9 @@ static int head_write(int fd, const char *path, uint64_t shard, uint64_t pack, u
     put64(head + 24, pack);
     put64(head + 32, (uint64_t)clock_now_ms());
     put64(head + 40, mark);
+    put16(head + 48, PACK_RELEASE_MAJOR);
+    put16(head + 50, PACK_RELEASE_MINOR);
+    put16(head + 52, PACK_RELEASE_PATCH);
     put64(head + 56, XXH3_64bits(head, 56));
     if (fd_pwrite_all(fd, head, sizeof head, 0))
         return err_errno(e, ERR_IO, "%s", path);
@@ -147,11 +163,12 @@ int pack_open(const char *dir, uint64_t shard, uint64_t pack, bool write, int *r
         return err_errno(e, ERR_IO, "%s", path);
     if (n != PACK_HEAD || memcmp(head, pack_magic, 8) != 0)
         return err_set(e, ERR_CORRUPT, "%s is not a pack", path);
-    if (get32(head + 12) > PACK_FORMAT)
-        return err_set(e, ERR_UNSUPPORTED, "%s has format %u: install a release that reads %u",
-                       path, get32(head + 8), get32(head + 12));
-    if (get64(head + 56) != XXH3_64bits(head, 56) || get64(head + 16) != shard ||
-        get64(head + 24) != pack)
+    bool sound = get64(head + 56) == XXH3_64bits(head, 56);
+    if (sound && get32(head + 12) > PACK_FORMAT)
+        return err_set(e, ERR_UNSUPPORTED,
+                       "%s is of a newer release: install carbonado %u.%u.%u or newer", path,
+                       get16(head + 48), get16(head + 50), get16(head + 52));
+    if (!sound || get64(head + 16) != shard || get64(head + 24) != pack)
         return err_set(e, ERR_CORRUPT, "%s: the head is damaged or of another pack", path);
     *ret_fd = TAKE_FD(fd);
     return 0;

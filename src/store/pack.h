@@ -2,7 +2,8 @@
    little-endian.
 
      file    "CARBPACK", u32 format, u32 lowest format a reader must know, u64 shard, u64 pack,
-             i64 ms created, u64 mark, 8 bytes zero, u64 XXH3 of these 56 bytes
+             i64 ms created, u64 mark, u16 x 3 release that came with that format, 2 bytes zero,
+             u64 XXH3 of these 56 bytes: the same in all formats
      record  u32 "CBRC", u32 frames, u64 mark, SHA-256, u64 size, u64 stored, u64 account,
              u64 collection, i64 ms (of the job that brought it: what a repair goes by when the
              database is gone), u64 XXH3 of the head without this field and of the table;
@@ -18,6 +19,8 @@
 
 #include "store/frame.h"
 
+/* The release that came with PACK_FORMAT. */
+enum { PACK_RELEASE_MAJOR = 0, PACK_RELEASE_MINOR = 1, PACK_RELEASE_PATCH = 0 };
 enum { PACK_FORMAT = 1, PACK_HEAD = 64, RECORD_HEAD = 96, RECORD_FRAME = 12 };
 enum { RECORD_FRAMES_MAX = 1 << 18 }; /* 16 GB */
 

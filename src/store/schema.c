@@ -141,29 +141,17 @@ static int meta_same(struct db *db, const char *name, int64_t want, struct err *
     return 0;
 }
 
-int schema_check_format(struct db *db, struct err *e)
+int schema_look(struct db *db, struct err *e)
 {
-    int64_t reader = 0, format = 0;
-    if (db_get_i64(db, &stmt_meta_get, &reader, e, "t", S("reader")) < 0 ||
-        db_get_i64(db, &stmt_meta_get, &format, e, "t", S("format")) < 0)
-        return -1;
-    if (reader > STORE_FORMAT)
-        return err_set(e, ERR_UNSUPPORTED,
-                       "the shard has format %lld: install a release that reads format %lld",
-                       (long long)format, (long long)reader);
-    return 0;
+    return db_migrate_look(db, &db_module_store, e);
 }
 
 int schema_open(struct db *db, unsigned shard, unsigned shards, struct err *e)
 {
+    if (db_migrate_module(db, &db_module_store, e))
+        return -1;
     if (db_engine(db) == DB_SQLITE && /* "CARB": what file(1) sees */
         db_script(db, "PRAGMA application_id = 1128354370", e))
         return -1;
-    if (db_migrate_module(db, &db_module_store, e) || meta_same(db, "shard", shard, e) ||
-        meta_same(db, "shards", shards, e))
-        return -1;
-    if (db_run(db, &stmt_meta_put, e, "ti", S("format"), (int64_t)STORE_FORMAT) ||
-        db_run(db, &stmt_meta_put, e, "ti", S("reader"), (int64_t)STORE_FORMAT))
-        return -1;
-    return schema_check_format(db, e);
+    return meta_same(db, "shard", shard, e) || meta_same(db, "shards", shards, e) ? -1 : 0;
 }

@@ -42,7 +42,7 @@ int store_snapshot_packs(const char *db_path, struct arena *a, struct pack_exten
     struct db *db;
     if (db_open_sqlite(db_path, DB_READONLY, &db, e))
         return -1;
-    int r = schema_check_format(db, e) || read_packs(db, a, ret, ret_n, e) ? -1 : 0;
+    int r = schema_look(db, e) < 0 || read_packs(db, a, ret, ret_n, e) ? -1 : 0;
     db_close(db);
     return r;
 }

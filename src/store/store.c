@@ -77,11 +77,14 @@ static int format_bad(struct err *e, const char *path)
 static int format_parse(struct slice text, const char *path, unsigned *ret_shards, struct err *e)
 {
     uint64_t format = 0, reader = 0, shards = 0;
+    struct slice release = S("");
     if (!slice_starts(text, S("carbonado store\n")))
         return format_bad(e, path);
     while (text.p) {
         struct slice value = slice_cut(&text, '\n');
         struct slice name = slice_cut(&value, ' ');
+        if (slice_eq(name, S("release")))
+            release = value;
         uint64_t *into = slice_eq(name, S("format"))   ? &format
                          : slice_eq(name, S("reader")) ? &reader
                          : slice_eq(name, S("shards")) ? &shards
@@ -91,8 +94,8 @@ static int format_parse(struct slice text, const char *path, unsigned *ret_shard
     }
     if (reader > STORE_FORMAT)
         return err_set(e, ERR_UNSUPPORTED,
-                       "%s: format %llu: install a release that reads format %llu", path,
-                       (unsigned long long)format, (unsigned long long)reader);
+                       "%s: the store is of a newer release: install carbonado %.*s%sor newer",
+                       path, SARG(release), release.n ? " " : "");
     if (!reader || !shards || shards > SHARDS_MAX)
         return format_bad(e, path);
     *ret_shards = (unsigned)shards;
@@ -118,8 +121,8 @@ int store_format_write(const char *dir, unsigned shards, struct err *e)
     char path[512];
     BUF_SCOPE b = {.max = 4096};
     snprintf(path, sizeof path, "%s/shards/format", dir);
-    buf_addf(&b, "carbonado store\nformat %u\nreader %u\nshards %u\n", STORE_FORMAT, STORE_FORMAT,
-             shards);
+    buf_addf(&b, "carbonado store\nformat %u\nreader %u\nrelease %s\nshards %u\n", STORE_FORMAT,
+             STORE_FORMAT, STORE_FORMAT_RELEASE, shards);
     return file_replace(path, buf_slice(&b), 0600, e);
 }
 
@@ -151,6 +154,29 @@ int store_lock(const char *dir, int *ret_fd, struct err *e)
         return err_set(e, ERR_BUSY, "the store in %s is open in another process", dir);
     *ret_fd = TAKE_FD(fd);
     return 0;
+}
+
+int store_upgrade(const char *dir, struct err *e)
+{
+    char path[512];
+    unsigned n = 0;
+    AUTO_FD lock = -1;
+    struct err why = {0};
+    if (store_format_read(dir, &n, &why))
+        return why.code == ERR_NOTFOUND ? 0 : err_set(e, why.code, "%s", why.text);
+    if (store_lock(dir, &lock, e))
+        return -1;
+    for (unsigned i = 0; i < n; i++) {
+        struct db *db;
+        snprintf(path, sizeof path, "%s/shards/%u.db", dir, i);
+        if (db_renew_log(path, e) || db_open_sqlite(path, 0, &db, e))
+            return -1;
+        int rc = schema_open(db, i, n, e);
+        db_close(db);
+        if (rc)
+            return -1;
+    }
+    return store_format_write(dir, n, e);
 }
 
 /* --- recovery ------------------------------------------------------------------------------- */
@@ -279,10 +305,21 @@ static int hold_open(struct shard *s, struct err *e)
     return db_open_sqlite(s->db_path, DB_READONLY | DB_NO_CHECKPOINT, &s->held, e);
 }
 
+/* Nobody writes: the tables must be as this program knows them. */
+static int shard_look(struct shard *s, struct err *e)
+{
+    struct db *db;
+    if (db_open_sqlite(s->db_path, DB_READONLY | DB_NO_CHECKPOINT, &db, e))
+        return -1;
+    int rc = schema_look(db, e);
+    db_close(db);
+    return rc > 0 ? err_set(e, ERR_UNSUPPORTED, "shard %u is of an older release", s->id) : rc;
+}
+
 static int shard_open(struct shard *s, struct err *e)
 {
     if (store.read_only)
-        return 0;
+        return shard_look(s, e);
     packs_shred_rest(&s->packs);
     return dir_make(s->packs.dir, 0700, e) || db_renew_log(s->db_path, e) || shard_open_db(s, e) ||
                    hold_open(s, e) || tail_recover(s->db, s->packs.dir, s->id, e) ||

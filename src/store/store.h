@@ -26,6 +26,10 @@ struct store_config {
 int store_open(const struct store_config *config, struct err *e);
 void store_close(void); /* finishes what is queued */
 unsigned store_shards(void);
+/* Brings the tables of all shards to what this program knows, whether older ones can read them then
+   or not (db_on_upgrade must be set). The store must not be open; where none is, nothing is done.
+ */
+int store_upgrade(const char *dir, struct err *e);
 
 /* --- transactions -------------------------------------------------------------------------- */
 /* A read snapshot. It must not outlive a step of 200 ms: a held snapshot stops checkpoints. */
