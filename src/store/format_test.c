@@ -164,10 +164,10 @@ static void older(void)
     for (int i = 0; i < 2; i++) {
         char name[20];
         struct db *db;
+        snprintf(name, sizeof name, "shards/%d.db-wal", i);
+        unlink(path_of(name));
         snprintf(name, sizeof name, "shards/%d.db", i);
         assert_int_equal(unlink(path_of(name)), 0);
-        unlink(path_of(strcat(name, "-wal")));
-        snprintf(name, sizeof name, "shards/%d.db", i);
         if (db_open_sqlite(path_of(name), DB_CREATE, &db, &e) ||
             db_migrate(db, m->name, m->migrations, 1, &e))
             fail_msg("%s", e.text);
