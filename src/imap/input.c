@@ -4,6 +4,7 @@
    7888. */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "imap/commands.h"
 #include "imap/group.h"
 #include "imap/idle.h"
@@ -168,6 +169,14 @@ static void literal_body(struct session *s, struct slice bytes)
     l->bytes.n += bytes.n;
 }
 
+/* Who sends a byte of a command now and then is as good as idle. */
+static void check_pace(struct session *s, struct request *r, size_t n)
+{
+    if (s->req == r && !s->running && !s->closing &&
+        pace_is_lost(&r->pace, clock_mono_ms(), setting_get(&set_imap_idle_timeout), n))
+        session_bye(s, "Too slow: the command does not come to its end");
+}
+
 static size_t take_command(struct session *s, struct slice in)
 {
     size_t taken;
@@ -178,6 +187,7 @@ static size_t take_command(struct session *s, struct slice in)
     struct slice bytes = slice_sub(in, 0, taken);
     if (ev == LIT_BODY) {
         literal_body(s, bytes);
+        check_pace(s, r, taken);
         return taken;
     }
     add_text(s, bytes);
@@ -187,6 +197,8 @@ static size_t take_command(struct session *s, struct slice in)
         request_start(r);
     else if (s->scan.text > LINE_FACTOR * line_max(s))
         session_bye(s, "The command line is too long");
+    else if (ev == LIT_TEXT)
+        check_pace(s, r, taken);
     return taken;
 }
 

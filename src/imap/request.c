@@ -32,6 +32,7 @@ struct request *request_new(struct session *s)
     struct request *r = calloc(1, sizeof(*r));
     BUG_IF(!r);
     r->s = s;
+    pace_begin(&r->pace, clock_mono_ms());
     r->arena.limit = (size_t)setting_get(&set_imap_memory_max);
     r->text.max = 2 << 20;
     r->job.loop = s->loop;

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "io/job.h"
+#include "io/pace.h"
 #include "proto/imap/set.h"
 #include "imap/session.h"
 
@@ -40,6 +41,7 @@ struct request {
     struct err refused;   /* limits passed while reading: answered at the end of the command */
     bool refused_bad, skip_literal;
     bool answered; /* refused already, while its last literal is still coming */
+    struct pace pace;
     struct arena arena;
     struct slice tag;
     void *args; /* parsed, in the arena */

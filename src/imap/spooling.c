@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "imap/group.h"
 #include "imap/request.h"
@@ -35,6 +36,8 @@ static void done(struct job *job)
         err_set(&s->req->refused, e.code, "The message cannot be kept");
         s->req->refused_bad = false;
     }
+    if (here)
+        pace_resume(&s->req->pace, clock_mono_ms());
     session_go_on(s); /* frees it when the client has gone */
     if (here && s->group)
         group_start(s);

@@ -1,6 +1,7 @@
 /* cmd_bdat.c - BDAT: RFC 3030 2. A chunk is read to its end even when it is refused, because its
    bytes are on their way already; a refusal ends the transaction, so that nothing of it is left for
    what follows. */
+#include "base/clock.h"
 #include "smtp/session.h"
 #include "smtp/settings.h"
 
@@ -77,6 +78,10 @@ void smtp_cmd_bdat(struct smtp_session *s, struct slice args)
     if (!s->chunk_thrown)
         s->state = STATE_CHUNK;
     s->reading = READ_CHUNK;
+    if (s->chunk_thrown)
+        pace_begin(&s->pace, clock_mono_ms());
+    else
+        pace_resume(&s->pace, clock_mono_ms());
     if (size == 0)
         chunk_over(s);
 }

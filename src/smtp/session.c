@@ -191,6 +191,7 @@ void smtp_session_wait(struct smtp_session *s)
 bool smtp_session_resume(struct smtp_session *s)
 {
     s->busy = false;
+    pace_resume(&s->pace, clock_mono_ms());
     if (!s->c) {
         session_free(s);
         return false;
@@ -313,20 +314,30 @@ static size_t read_line(struct smtp_session *s, struct slice in)
     return taken;
 }
 
+static size_t read_text(struct smtp_session *s, struct slice in)
+{
+    enum smtp_reading what = s->reading;
+    size_t n = what == READ_DATA ? smtp_transaction_feed(s, in) : smtp_chunk_feed(s, in);
+    if (s->reading == what && !s->busy && !s->ended &&
+        pace_is_lost(&s->pace, clock_mono_ms(), setting_get(&set_smtp_idle_timeout), n))
+        smtp_session_end(s, 421, "4.4.2", "Too slow: closing");
+    return n;
+}
+
 static size_t read_some(struct smtp_session *s, struct slice in)
 {
-    if (s->reading == READ_DATA)
-        return smtp_transaction_feed(s, in);
-    if (s->reading == READ_CHUNK)
-        return smtp_chunk_feed(s, in);
+    if (s->reading == READ_DATA || s->reading == READ_CHUNK)
+        return read_text(s, in);
     return read_line(s, in);
 }
 
 /* Who sends a byte now and then is not idle: a command has smtp.idle_timeout for all of it, and
    where a login is needed it comes within three times that. */
-static bool is_overdue(const struct smtp_session *s)
+static bool is_overdue(struct smtp_session *s)
 {
     int64_t now = clock_mono_ms(), patience = setting_get(&set_smtp_idle_timeout);
+    if (s->t && pace_is_lost(&s->pace, now, INT64_MAX, 0))
+        return true;
     if (s->profile->kind == KIND_SUBMISSION && !s->logged_in && now - s->opened_ms > 3 * patience)
         return true;
     return s->line_since_ms && now - s->line_since_ms > patience;

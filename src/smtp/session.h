@@ -8,6 +8,7 @@
 
 #include "auth/auth.h"
 #include "io/loop.h"
+#include "io/pace.h"
 #include "mail/accept.h"
 #include "proto/smtp/command.h"
 #include "proto/smtp/data.h"
@@ -64,6 +65,7 @@ struct smtp_session {
     unsigned errors, messages;
     struct line_scan line;
     int64_t opened_ms, line_since_ms; /* the command in hand began; 0: there is none */
+    struct pace pace;                 /* of the transaction, or of a chunk without one */
     char helo[SMTP_DOMAIN_MAX + 1];
     struct smtp_client_facts client, forward; /* XCLIENT, XFORWARD */
     struct identity who;                      /* when logged_in */

@@ -26,6 +26,7 @@ int smtp_transaction_begin(struct smtp_session *s, struct err *e)
         return err_set(e, ERR_LIMIT, "4.5.3 Too many messages in one session");
     }
     s->owed = 0;
+    pace_begin(&s->pace, clock_mono_ms());
     t->arena.limit = ARENA_MAX;
     t->trace = trace_new();
     t->decoded.max = 4 * MiB;

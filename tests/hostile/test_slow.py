@@ -98,6 +98,52 @@ def test_silence_and_drips_end(server, watch):
     assert not wrong, wrong
 
 
+def test_drips_of_a_message_end(watch):
+    """DATA, BDAT and literals: a byte now and then is below io.rate_min, and io.upload_time ends what is not."""
+    own = harness.start(2, "smtp.idle_timeout=3s", "io.upload_time=8s")
+    mail = b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<user2@example.test>\r\n"
+    lines = b"123456789 123456789 123456789\r\n"
+    rows = [("SMTP", mail + b"DATA\r\n", b"x", 3), ("SMTP", mail + b"BDAT 5000\r\n", b"x", 3),
+            ("LMTP", b"LHLO x\r\nBDAT 5000\r\n", b"x", 3), ("SMTP", mail + b"DATA\r\n", lines * 2, 8),
+            ("SMTP", mail, b"NOOP\r\n", 8), ("LMTP", b"LHLO x\r\n" + mail[8:] + b"BDAT 9\r\n123456789", lines, 8),
+            ("IMAP", b"a LOGIN user2@example.test pass\r\nb APPEND INBOX {50000}\r\n", lines * 2, 8),
+            ("IMAP", b"a LOGIN user2@example.test pass\r\n", b"b SEARCH SUBJECT xxxx", 8)]
+    said = [b""] * len(rows)
+    took = [0.0] * len(rows)
+
+    def one(n):
+        port, first, drip, _ = rows[n]
+        with socket.create_connection((own.host, own.ports[port]), 10) as sock:
+            harness.push(sock, first)
+            sock.settimeout(0.4)
+            begun = time.monotonic()
+            while time.monotonic() - begun < 30:
+                try:
+                    got = sock.recv(65536)
+                    if not got:
+                        break
+                    said[n] += got
+                    continue
+                except TimeoutError:
+                    pass
+                except OSError:
+                    break
+                if not harness.push(sock, drip if len(drip) > 1 and b"b S" not in drip else drip[:1]):
+                    break
+            took[n] = time.monotonic() - begun
+
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(len(rows))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(60)
+    own.stop()
+    wrong = [(row, seconds, text[-200:]) for row, seconds, text in zip(rows, took, said)
+             if not row[3] - 1 < seconds < row[3] + SLACK
+             or (b"* BYE Too slow" if row[0] == "IMAP" else b"421 4.4.2") not in text]
+    assert not wrong, wrong
+
+
 def small_window(server, port):
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
