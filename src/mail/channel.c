@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -32,7 +33,7 @@ struct channel {
     bool secured, flooded, full;
     struct buf in;
     struct err why;
-    char tls[96];
+    char tls[96], local[46];
     /* what the message carries */
     struct sockaddr_storage to;
     int64_t connect_ms;
@@ -57,6 +58,8 @@ static void set_open(struct channel *c)
 
 static void on_opened(struct conn *conn)
 {
+    struct channel *c = conn_user(conn);
+    snprintf(c->local, sizeof(c->local), "%.*s", SARG(conn_local(conn)));
     change(conn_user(conn), set_open);
 }
 
@@ -310,6 +313,11 @@ int channel_starttls(struct channel *c, struct slice name, bool verify, int64_t 
     }
     pthread_mutex_unlock(&c->lock);
     return bad;
+}
+
+struct slice channel_local(struct channel *c)
+{
+    return slice_str(c->local);
 }
 
 struct slice channel_tls(struct channel *c)

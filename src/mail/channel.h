@@ -18,7 +18,8 @@ int channel_write(struct channel *c, struct buf *b, int64_t ms, struct err *e);
 int channel_read(struct channel *c, struct buf *out, int64_t ms, struct err *e);
 /* ERR_IO when something came in plain text and is not yet read: it must not be believed. */
 int channel_starttls(struct channel *c, struct slice name, bool verify, int64_t ms, struct err *e);
-struct slice channel_tls(struct channel *c); /* summary; empty in plain text */
+struct slice channel_local(struct channel *c); /* our address: "192.0.2.1" */
+struct slice channel_tls(struct channel *c);   /* summary; empty in plain text */
 
 /* Every wait, now and later, ends with ERR_BUSY: the server stops. */
 void channels_interrupt(bool on);

@@ -11,6 +11,7 @@
 #include "base/setting.h"
 #include "mail/client_internal.h"
 #include "mail/host.h"
+#include "mail/unreachable.h"
 
 SETTING_STR(mail, client_tls, "may", "no may must",
             "TLS to other servers: never, when they offer it, or only with it.");
@@ -94,6 +95,7 @@ void client_set_by_reply(struct client *c, struct mail_client_rcpt *r)
     unsigned class = client_class(c);
     char general[] = {(char)('0' + class), '.', '0', '.', '0', '\0'};
     bool fits = c->reply.enhanced[0] == general[0];
+    r->answered = true;
     client_set(r,
                class == 2   ? MAIL_SENT
                : class == 5 ? MAIL_FAILED
@@ -121,21 +123,39 @@ bool client_any_pending(const struct mail_client_message *m)
 }
 
 /* --- session -------------------------------------------------------------------------------- */
+/* RFC 5321 4.1.1.1, 4.1.4: a name that is not fully qualified is none; then our address. */
+static struct slice own_name(struct client *c)
+{
+    struct slice name = mail_hostname(), local = channel_local(c->ch);
+    if (slice_find(name, '.') >= 0 || local.n == 0)
+        return name;
+    struct slice literal = arena_printf(
+        c->m->arena, slice_find(local, ':') >= 0 ? "[IPv6:%.*s]" : "[%.*s]", SARG(local));
+    return literal.p ? literal : name;
+}
+
+/* A 5yz to a greeting or to EHLO and HELO is about all mail (RFC 5321 3.1, 7.9). */
+static int refused(struct client *c, const char *to, struct err *e)
+{
+    bool for_good = client_class(c) == 5;
+    return err_set(e, for_good ? ERR_NOPERM : ERR_BUSY, "%s %s%.*s", for_good ? "5.3.2" : "4.3.2",
+                   to, SARG(slice_sub(client_one_line(c), 0, 120)));
+}
+
 /* RFC 5321 3.2, 4.1.1.1: EHLO, and HELO for those that do not know it. */
 static int say_ehlo(struct client *c, struct err *e)
 {
-    if (client_command(c, e, "EHLO %.*s", SARG(mail_hostname())))
+    struct slice name = own_name(c);
+    if (client_command(c, e, "EHLO %.*s", SARG(name)))
         return -1;
     c->caps = (struct smtp_caps){0};
     if (client_class(c) == 2) {
         smtp_caps_parse(buf_slice(&c->reply.text), &c->caps);
         return 0;
     }
-    if (client_class(c) == 5 && client_command(c, e, "HELO %.*s", SARG(mail_hostname())))
+    if (client_class(c) == 5 && client_command(c, e, "HELO %.*s", SARG(name)))
         return -1;
-    return client_class(c) == 2
-               ? 0
-               : err_set(e, ERR_BUSY, "4.3.2 EHLO: %.*s", SARG(client_one_line(c)));
+    return client_class(c) == 2 ? 0 : refused(c, "EHLO: ", e);
 }
 
 /* RFC 3207 4: what was learned in plain text is forgotten. */
@@ -194,22 +214,26 @@ static int log_in(struct client *c, struct err *e)
 static int with_host(const struct client *c, const struct err *why, struct err *e)
 {
     struct slice rest = slice_str(why->text), status = slice_cut(&rest, ' ');
-    bool coded = status.n >= 5 && status.n < 12 && status.p[0] == '4' && status.p[1] == '.';
-    return err_set(e, ERR_BUSY, "%.*s %s: %.150s", SARG(coded ? status : S("4.4.2")), c->hop->text,
-                   coded ? rest.p : why->text);
+    bool for_good = why->code == ERR_NOPERM;
+    bool coded = status.n >= 5 && status.n < 12 && status.p[0] == (for_good ? '5' : '4') &&
+                 status.p[1] == '.';
+    return err_set(e, for_good ? ERR_NOPERM : ERR_BUSY, "%.*s %s: %.150s",
+                   SARG(coded ? status : S("4.4.2")), c->hop->text, coded ? rest.p : why->text);
 }
 
 static int open_session(struct client *c, bool tls, struct err *e)
 {
     struct err why = {0};
     if (channel_open((const struct sockaddr *)&c->hop->address,
-                     setting_get(&set_mail_client_connect), &c->ch, &why))
+                     setting_get(&set_mail_client_connect), &c->ch, &why)) {
+        unreachable_note(c->hop->text);
         return err_set(e, ERR_BUSY, "4.4.1 %s: %.150s", c->hop->text, why.text);
+    }
+    unreachable_clear(c->hop->text);
     if (client_reply(c, client_patience(), &why))
         return err_set(e, ERR_BUSY, "4.4.2 %s: %.150s", c->hop->text, why.text);
-    if (c->reply.code != 220)
-        return err_set(e, ERR_BUSY, "4.3.2 %s: %.*s", c->hop->text,
-                       SARG(slice_sub(client_one_line(c), 0, 120)));
+    if (c->reply.code != 220 && refused(c, "", &why))
+        return with_host(c, &why, e);
     if (say_ehlo(c, &why) || maybe_tls(c, tls, &why) || log_in(c, &why))
         return with_host(c, &why, e);
     return 0;

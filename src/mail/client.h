@@ -19,6 +19,7 @@ struct mail_client_rcpt {
     char status[12];    /* "5.1.1" */
     struct slice reply; /* "550 5.1.1 no such user", one line, in the arena */
     bool dsn_passed;    /* the next hop answers for NOTIFY from here on */
+    bool answered;      /* the result is what a host said, and another may say something else */
 };
 
 struct mail_client_message {
@@ -37,6 +38,7 @@ struct mail_client_message {
 
 /* 0: every recipient has a result other than MAIL_PENDING. -1: this host did not get so far (no
    connection, bad greeting, 421, connection lost): those still MAIL_PENDING may be tried elsewhere;
-   e has a text that begins with an enhanced status code. Recipients of a message whose last byte
-   was sent and not answered are MAIL_DEFERRED: the host may have it, and no other gets it now. */
+   e has a text that begins with an enhanced status code; ERR_NOPERM: it refuses all mail, with 5yz.
+   Recipients of a message whose last byte was sent and not answered are MAIL_DEFERRED: the host may
+   have it, and no other gets it now. */
 int mail_client_send(struct mail_client_message *m, const struct mail_hop *hop, struct err *e);

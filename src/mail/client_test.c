@@ -160,7 +160,7 @@ static void lost_before_the_dot_is_pending(void **state)
 {
     const char *const *const scripts[] = {
         SCRIPT("X"),
-        SCRIPT("S 554 go away", "W"),
+        SCRIPT("S 454 go away", "W"),
         SCRIPT("S 421 4.3.2 busy", "W"),
         SCRIPT("R 220", "X"),
         SCRIPT("S hello", "W"),
@@ -214,6 +214,45 @@ static void helo_for_old_servers(void **state)
                   "S 250 ok", "C DATA", "S 354 go", "D", "S 250 ok", "C QUIT", "X"));
     expect(&s, 0, MAIL_SENT, "2.0.0");
     buf_done(&s.peer.text);
+}
+
+/* RFC 5321 3.1, 7.9: a host that wants no mail says so once; who wants none now is asked again. */
+static void a_host_that_refuses_all(void **state)
+{
+    static const struct {
+        const char *const script[8];
+        enum err_code code;
+        const char *status;
+    } rows[] = {
+        {{"S 554 5.3.2 no mail here", "C QUIT", "X"}, ERR_NOPERM, "5.3.2 "},
+        {{"S 521 no", "C QUIT", "X"}, ERR_NOPERM, "5.3.2 "},
+        {{"S 450 busy", "C QUIT", "X"}, ERR_BUSY, "4.3.2 "},
+        {{"S 421 busy", "X"}, ERR_BUSY, "4.4.2 "},
+        {{HELLO, "S 550 not you", "C HELO", "S 550 not you", "C QUIT", "X"}, ERR_NOPERM, "5.3.2 "},
+        {{HELLO, "S 450 not now", "C QUIT", "X"}, ERR_BUSY, "4.3.2 "},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        prepare(&s, 1, MESSAGE);
+        go(&s, rows[i].script);
+        assert_int_equal(s.rc, -1);
+        assert_int_equal(s.e.code, rows[i].code);
+        assert_true(slice_starts(slice_str(s.e.text), slice_str(rows[i].status)));
+        assert_int_equal(s.rcpt[0].result, MAIL_PENDING);
+    }
+}
+
+/* RFC 5321 4.1.4 */
+static void who_has_no_name_says_its_address(void **state)
+{
+    (void)state;
+    test_set("mail.hostname", "box");
+    prepare(&s, 1, MESSAGE);
+    go(&s, SCRIPT("S 220 far ESMTP", "C EHLO [127.0.0.1]\r", "S 502 what?", "C HELO [127.0.0.1]\r",
+                  "S 250 far", "C MAIL", "S 451 no", "C QUIT", "X"));
+    expect(&s, 0, MAIL_DEFERRED, "4.0.0");
+    assert_true(s.rcpt[0].answered);
+    test_set("mail.hostname", "me.example");
 }
 
 static void pipelined_refusals(void **state)
@@ -479,6 +518,8 @@ int main(void)
         cmocka_unit_test_teardown(lost_before_the_dot_is_pending, test_end),
         cmocka_unit_test_teardown(garbage_and_long_lines, test_end),
         cmocka_unit_test_teardown(helo_for_old_servers, test_end),
+        cmocka_unit_test_teardown(a_host_that_refuses_all, test_end),
+        cmocka_unit_test_teardown(who_has_no_name_says_its_address, test_end),
         cmocka_unit_test_teardown(pipelined_refusals, test_end),
         cmocka_unit_test_teardown(too_many_recipients, test_end),
         cmocka_unit_test_teardown(limits_are_obeyed, test_end),

@@ -3,7 +3,9 @@
    neither messages nor the start or stop of the server. */
 #include "mail/host.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,11 +13,16 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/setting.h"
 
 SETTING_STR(
     mail, hostname, "", NULL,
     "Name of this server in greetings, EHLO and Received lines. Empty: what the system says.");
+
+SETTING_STR(mail, own_names, "", NULL,
+            "Other names and addresses under which this server takes mail, separated by blanks: "
+            "outside of a NAT, of a balancer. Mail for a domain whose mail server they are loops.");
 
 enum { PATIENCE_MS = 2000 };
 
@@ -88,9 +95,43 @@ struct slice mail_hostname(void)
     return slice_str(system_name);
 }
 
+static bool is_listed(struct slice name)
+{
+    struct slice list = slice_str(setting_text(&set_mail_own_names));
+    while (list.p)
+        if (slice_eqi(slice_cut(&list, ' '), name) && name.n)
+            return true;
+    return false;
+}
+
 bool mail_is_own_name(struct slice name)
 {
     if (name.n && name.p[name.n - 1] == '.')
         name.n--;
-    return slice_eqi(name, mail_hostname()) || slice_eqi(name, S("localhost"));
+    return slice_eqi(name, mail_hostname()) || slice_eqi(name, S("localhost")) || is_listed(name);
+}
+
+/* A socket can be bound to addresses of this machine only; UDP, so that no port is taken away. */
+static bool is_of_machine(const struct sockaddr_storage *address)
+{
+    struct sockaddr_storage any_port = *address;
+    socklen_t n = sizeof(struct sockaddr_in6);
+    if (address->ss_family == AF_INET) {
+        ((struct sockaddr_in *)&any_port)->sin_port = 0;
+        n = sizeof(struct sockaddr_in);
+    } else {
+        ((struct sockaddr_in6 *)&any_port)->sin6_port = 0;
+    }
+    AUTO_FD fd = socket(address->ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    return fd >= 0 && bind(fd, (struct sockaddr *)&any_port, n) == 0;
+}
+
+bool mail_is_own_address(const struct sockaddr_storage *address)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+    const void *raw = address->ss_family == AF_INET
+                          ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
+                          : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
+    return (inet_ntop(address->ss_family, raw, text, sizeof(text)) && is_listed(slice_str(text))) ||
+           is_of_machine(address);
 }

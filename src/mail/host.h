@@ -6,5 +6,8 @@
 /* mail.hostname, else the system's fully qualified name, else its host name. Lives for ever. */
 struct slice mail_hostname(void);
 
-/* Is this name or address literal of ours? Without case; localhost too. */
+/* Is this name of ours: mail.hostname, localhost, or one of mail.own_names? Without case. */
 bool mail_is_own_name(struct slice name);
+/* Is this address one of this machine or of mail.own_names? The port does not count. */
+struct sockaddr_storage;
+bool mail_is_own_address(const struct sockaddr_storage *address);

@@ -14,8 +14,7 @@
 #include "mail/queue.h"
 #include "mail/report.h"
 
-SETTING(mail, retry_first, TIME, 5 * MIN, 100 * MSEC, DAY,
-        "Time to the second attempt; it doubles with each further one.");
+SETTING_DECLARE(mail, retry_first);
 SETTING(mail, retry_max, TIME, 4 * HOUR, SEC, 7 * DAY, "Longest time between two attempts.");
 SETTING(mail, delay_notice, TIME, 4 * HOUR, SEC, 30 * DAY,
         "After so long without success the sender is told that delivery is delayed.");

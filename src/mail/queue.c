@@ -20,6 +20,7 @@
 #include "mail/channel.h"
 #include "mail/task.h"
 
+extern struct setting set_mail_smarthost;
 SETTING(mail, queue_lifetime, TIME, 5 * DAY, SEC, 30 * DAY,
         "How long delivery is tried before the message goes back. RFC 5321 4.5.4.1: 4 to 5 days.");
 SETTING(mail, queue_active, INT, 1000, 10, 100000, "Deliveries held in memory at once.");
@@ -60,11 +61,16 @@ int64_t mail_queue_lifetime(void)
     return setting_get(&set_mail_queue_lifetime);
 }
 
+static bool is_smarthost(struct slice domain)
+{
+    return slice_eq(domain, S("*"));
+}
+
 /* --- load of a domain (under the lock) -------------------------------------------------------- */
 static bool domain_take(struct slice domain)
 {
     struct domain_load *d = hmap_get(&queue.per_domain, domain);
-    if (domain.n == 0)
+    if (domain.n == 0 || is_smarthost(domain))
         return true;
     if (!d) {
         d = calloc(1, sizeof(*d));
@@ -95,11 +101,15 @@ static void task_free(struct queue_task *t)
     free(t);
 }
 
+/* Where its mail goes, "" for here. One smarthost takes all of a message in one copy (RFC 5321
+   4.5.4.1). */
 static struct slice domain_of(const struct outbox_recipient *r, struct arena *a)
 {
     ptrdiff_t at = slice_rfind(r->address, '@');
     if (r->account)
         return S("");
+    if (setting_text(&set_mail_smarthost)[0])
+        return S("*");
     struct slice domain = arena_dup(a, slice_from(r->address, (size_t)(at + 1)));
     char *p = (char *)(uintptr_t)domain.p;
     for (size_t i = 0; p && i < domain.n; i++)

@@ -24,7 +24,8 @@ struct route {
     struct arena *a;
     struct mail_hop *hops;
     size_t n, max;
-    bool own; /* an address was left out because it is ours */
+    bool own;  /* an address was left out because it is ours */
+    bool here; /* and it was not one that other machines call theirs, too */
 };
 
 static bool address_parse_text(const char *text, uint16_t port, struct sockaddr_storage *ret)
@@ -61,6 +62,10 @@ static void add_address(struct route *r, struct slice host, const char *text, ui
         return;
     if (!smarthost && is_loopback(&hop.address) && !setting_get(&set_mail_mx_loopback)) {
         r->own = true;
+        return;
+    }
+    if (!smarthost && !is_loopback(&hop.address) && mail_is_own_address(&hop.address)) {
+        r->own = r->here = true;
         return;
     }
     snprintf(hop.text, sizeof(hop.text), "%.45s:%u", text, port);
@@ -133,12 +138,16 @@ static int by_mx(struct route *r, struct slice domain, struct err *e)
         mx = self;
         n = 1;
     }
-    size_t keep = order(mx, n);
-    for (size_t i = 0; i < keep && r->n < r->max; i++) {
+    size_t keep = order(mx, n), level = 0; /* hops better than those of this preference */
+    for (size_t i = 0; i < keep && r->n < r->max && !r->here; i++) {
         struct err host = {0};
+        if (i == 0 || mx[i].preference != mx[i - 1].preference)
+            level = r->n;
         if (add_host(r, mx[i].host, port, false, &host) && host.code != ERR_NOTFOUND)
             later = true;
     }
+    if (r->here) /* RFC 5321 5.1: that preference and all behind it are discarded */
+        r->n = level;
     if (r->n)
         return 0;
     if (later)

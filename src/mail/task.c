@@ -17,6 +17,7 @@
 #include "mail/outcome.h"
 #include "mail/queue.h"
 #include "mail/route.h"
+#include "mail/unreachable.h"
 
 enum { HEADER_MAX = 1024 * 1024 };
 
@@ -225,23 +226,51 @@ static void fill_client(struct queue_run *r, struct mail_client_message *c,
                                             .notify = m->recipients[i].notify};
 }
 
-static bool take_results(struct queue_run *r, const struct mail_client_rcpt *list,
+static bool is_settled(const struct queue_outcome *o)
+{
+    return o->result == MAIL_SENT || o->result == MAIL_FAILED;
+}
+
+/* RFC 5321 5.1: the hosts are tried in order "until a delivery attempt succeeds", so that what one
+   puts off (4yz) another is asked. False: there is something to ask it for. */
+static bool take_results(struct queue_run *r, struct mail_client_rcpt *list,
                          const struct mail_hop *hop)
 {
     bool all = true;
     for (size_t i = 0; i < r->t->m.n; i++) {
         struct queue_outcome *o = &r->out[i];
-        if (list[i].result == MAIL_PENDING) {
-            all = false;
-        } else if (o->result == MAIL_PENDING) {
+        if (list[i].result != MAIL_PENDING && !is_settled(o)) {
             *o = (struct queue_outcome){.result = list[i].result,
                                         .reply = list[i].reply,
                                         .remote = hop->host,
                                         .dsn_passed = list[i].dsn_passed};
             memcpy(o->status, list[i].status, sizeof(o->status));
         }
+        if (list[i].result == MAIL_DEFERRED && list[i].answered)
+            list[i].result = MAIL_PENDING;
+        all = all && list[i].result != MAIL_PENDING;
     }
     return all;
+}
+
+/* The hosts in turn. True: each of them refuses all mail. */
+static bool try_hosts(struct queue_run *r, struct mail_client_rcpt *list,
+                      const struct mail_hop *hops, size_t n, struct err *e)
+{
+    struct mail_client_message c;
+    bool refused = n != 0;
+    fill_client(r, &c, list);
+    for (size_t i = 0; i < n && !queue_stopping(); i++) {
+        *e = (struct err){0};
+        if (unreachable_is(hops[i].text))
+            err_set(e, ERR_BUSY, "4.4.1 %s: did not answer a moment ago", hops[i].text);
+        else
+            mail_client_send(&c, &hops[i], e);
+        refused = refused && e->code == ERR_NOPERM;
+        if (take_results(r, list, &hops[i]))
+            break;
+    }
+    return refused;
 }
 
 static void send_onward(struct queue_run *r)
@@ -249,7 +278,6 @@ static void send_onward(struct queue_run *r)
     struct mail_hop *hops;
     size_t n = 0;
     struct err e = {0};
-    struct mail_client_message c;
     struct mail_client_rcpt *list = arena_new(&r->t->arena, struct mail_client_rcpt, r->t->m.n);
     if (!list) {
         err_set(&e, ERR_BUSY, "4.3.1 Out of memory");
@@ -265,13 +293,8 @@ static void send_onward(struct queue_run *r)
         set_all(r, e.code == ERR_BUSY ? MAIL_DEFERRED : MAIL_FAILED, "4.4.3", &e);
         return;
     }
-    fill_client(r, &c, list);
-    for (size_t i = 0; i < n && !queue_stopping(); i++) {
-        mail_client_send(&c, &hops[i], &e);
-        if (take_results(r, list, &hops[i]))
-            return;
-    }
-    set_all(r, MAIL_DEFERRED, "4.4.1", &e);
+    bool refused = try_hosts(r, list, hops, n, &e);
+    set_all(r, refused ? MAIL_FAILED : MAIL_DEFERRED, refused ? "5.3.2" : "4.4.1", &e);
 }
 
 void queue_task_run(struct queue_task *t)

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "mail/queue.h"
+#include "mail/unreachable.h"
 #include "node/ops.h"
 #include "store/outbox.h"
 
@@ -127,6 +128,7 @@ static int retry(json_t *args, struct slice payload, json_t **ret, struct buf *o
     for (const struct target *t = f.first; t; t = t->next, n++)
         if (outbox_later((unsigned)t->shard, t->id, t->address, clock_now_ms(), t->reply, e))
             return -1;
+    unreachable_forget();
     queue_wake();
     *ret = json_pack("{s:I}", "recipients", (json_int_t)n);
     return 0;

@@ -26,13 +26,33 @@ int state_path(char out[STATE_PATH_MAX], const char *dir, const char *name, stru
     return 0;
 }
 
+enum { ENDING_TRIES = 100, ENDING_MS = 50 };
+
+/* The process that wrote itself into the lock; "" when none has. */
+static void read_who(int fd, char who[32])
+{
+    ssize_t n = pread(fd, who, 31, 0);
+    who[n > 0 ? n : 0] = '\0';
+}
+
+/* A process that was killed has the lock until the last of its children has gone, too. */
+static bool is_ending(const char *who)
+{
+    char path[64];
+    BUF_SCOPE stat = {.max = 4096};
+    snprintf(path, sizeof(path), "/proc/%.20s/stat", who);
+    if (file_read(path, &stat, NULL))
+        return true;
+    ptrdiff_t name_end = slice_rfind(buf_slice(&stat), ')');
+    return slice_starts(slice_from(buf_slice(&stat), (size_t)(name_end + 1)), S(" Z"));
+}
+
 /* `fd`: the lock, which somebody has. */
 static int say_who(const char *dir, int fd, struct err *e)
 {
-    char path[STATE_PATH_MAX], who[32] = "";
+    char path[STATE_PATH_MAX], who[32];
     BUF_SCOPE server = {.max = 64};
-    ssize_t n = pread(fd, who, sizeof(who) - 1, 0);
-    who[n > 0 ? n : 0] = '\0';
+    read_who(fd, who);
     if (who[0] && state_path(path, dir, "run/pid", NULL) == 0 &&
         file_read(path, &server, NULL) == 0 &&
         slice_eq(slice_trim(buf_slice(&server)), slice_str(who)))
@@ -47,9 +67,14 @@ int state_is_free(const char *dir, struct err *e)
     if (state_path(path, dir, "run/lock", e))
         return -1;
     AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-        return 0;
-    return say_who(dir, fd, e);
+    for (int tries = 0; fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK; tries++) {
+        char who[32];
+        read_who(fd, who);
+        if (tries == ENDING_TRIES || !is_ending(who))
+            return say_who(dir, fd, e);
+        usleep(ENDING_MS * 1000);
+    }
+    return 0;
 }
 
 int state_lock(const char *dir, int *ret_fd, struct err *e)

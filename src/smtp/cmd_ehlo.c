@@ -61,7 +61,9 @@ void smtp_cmd_ehlo(struct smtp_session *s, struct slice args)
     if (smtp_session_is_trusted(s))
         buf_add(&text, S("\nXCLIENT NAME ADDR PORT PROTO HELO"
                          "\nXFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE"));
-    buf_add(&text, S("\nENHANCEDSTATUSCODES"));
+    if (smtp_session_verifies(s))
+        buf_add(&text, S("\nVRFY\nEXPN"));
+    buf_add(&text, S("\nHELP\nENHANCEDSTATUSCODES"));
     smtp_session_reply(s, 250, "", "%.*s", SARG(buf_slice(&text)));
 }
 

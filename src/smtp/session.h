@@ -122,6 +122,7 @@ void smtp_session_greet(struct smtp_session *s);
 void smtp_session_forget(struct smtp_session *s);          /* as new: after STARTTLS and XCLIENT */
 unsigned smtp_session_offer(const struct smtp_session *s); /* enum smtp_offer */
 bool smtp_session_is_trusted(struct smtp_session *s);      /* smtp.trusted */
+bool smtp_session_verifies(const struct smtp_session *s);  /* smtp.verify */
 struct slice smtp_session_peer(struct smtp_session *s);    /* address, XCLIENT's when given */
 
 int smtp_transaction_begin(struct smtp_session *s, struct err *e);

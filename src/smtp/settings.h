@@ -14,4 +14,6 @@ SETTING_DECLARE(smtp, idle_timeout);
 SETTING_DECLARE(smtp, greet_delay);
 SETTING_DECLARE(smtp, show_client);
 SETTING_DECLARE(smtp, strict_helo);
+SETTING_DECLARE(smtp, show_version);
+extern struct setting set_smtp_verify;
 extern struct setting set_smtp_trusted;

@@ -72,7 +72,7 @@ class Session(socketserver.StreamRequestHandler):
     def handle(self):
         self.tls, self.sender, self.recipients, self.chunks = False, None, [], b""
         self.server.sessions += 1
-        self.say("220 sink ESMTP")
+        self.say(self.server.greeting)
         while line := self.rfile.readline().decode("utf-8", "replace").strip():
             verb = line[:4].upper()
             self.server.commands.append(line)
@@ -100,13 +100,14 @@ class Sink(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, extensions=("PIPELINING", "8BITMIME", "SMTPUTF8", "DSN"), certificate=None, broken_tls=False):
-        super().__init__(("127.0.0.1", 0), Session)
+    def __init__(self, extensions=("PIPELINING", "8BITMIME", "SMTPUTF8", "DSN"), certificate=None, broken_tls=False,
+                 at=("127.0.0.1", 0)):
+        super().__init__(at, Session)
         self.port = self.server_address[1]
         self.extensions = list(extensions)
         self.got, self.seen, self.commands, self.sessions = [], set(), [], 0
         self.broken_tls = broken_tls
-        self.hold, self.held = False, 0
+        self.hold, self.held, self.greeting = False, 0, "220 sink ESMTP"
         if certificate or broken_tls:
             self.extensions.append("STARTTLS")
         if certificate:

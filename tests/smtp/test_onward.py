@@ -1,6 +1,7 @@
 """Mail for other domains: the queue, the client, retries, and what senders are told."""
 import email
 import email.policy
+import json
 import os
 import re
 import shutil
@@ -278,3 +279,54 @@ a bare.example 127.0.0.1
     rows = {r["Final-Recipient"]: r["Status"] for m in seen for r in report(m)}
     assert rows == {"rfc822; a@null.example": "5.1.10", "rfc822; a@loop.example": "5.4.6",
                     "rfc822; a@nothing.example": "5.1.2"}
+
+
+def test_hosts_in_turn(started, tmp_path):
+    """What one host puts off the next is asked for (RFC 5321 5.1); a domain whose hosts all refuse all mail is
+    no use; a dead host is left alone for a while, until somebody asks for an attempt (4.5.4.1)."""
+    sink = Sink()
+    other = Sink(at=("127.0.0.3", sink.port))
+    deaf = Sink(at=("127.0.0.4", sink.port))
+    deaf.greeting = "554 5.3.2 no mail here"
+    hosts = tmp_path / "hosts"
+    hosts.write_text("""\
+mx two.example 10 one.example
+mx two.example 20 other.example
+a one.example 127.0.0.1
+a other.example 127.0.0.3
+a deaf.example 127.0.0.4
+mx half.example 10 deaf.example
+mx half.example 20 other.example
+a dead.example 127.0.0.2
+""")
+    server = started("--set", f"io.dns_hosts={hosts}", "--set", f"mail.mx_port={sink.port}",
+                     "--set", "mail.mx_loopback=yes", "--set", "mail.retry_first=10m")
+    other.seen.add("once")
+    submit(server, "user1@example.test", ["once@two.example", "ok@two.example", "deny@two.example"])
+    wait_for(lambda: sink.got and other.got)
+    assert "ok@two.example" in sink.got[0].recipients[0] and "once@two.example" in other.got[0].recipients[0]
+    assert len(sink.got[0].recipients) == len(other.got[0].recipients) == 1
+    submit(server, "user1@example.test", ["a@half.example"])
+    wait_for(lambda: len(other.got) == 2)
+    submit(server, "user1@example.test", ["a@deaf.example"])
+    seen = []
+    wait_for(lambda: seen.extend(mailbox(server, "user1@example.test")) or len(seen) == 2)
+    rows = {r["Final-Recipient"]: r["Status"] for m in seen for r in report(m)}
+    assert rows == {"rfc822; deny@two.example": "5.1.1", "rfc822; a@deaf.example": "5.3.2"}
+    submit(server, "user1@example.test", ["a@dead.example"])
+    replies = lambda: [r["last_reply"] for m in json.loads(server.command("queue", "list", "--json").stdout) for r in m["recipients"]]
+    wait_for(lambda: any("connect" in r for r in replies()))
+    submit(server, "user1@example.test", ["b@dead.example"])
+    wait_for(lambda: any("a moment ago" in r for r in replies()))
+    late = Sink(at=("127.0.0.2", sink.port))
+    assert server.command("queue", "retry").returncode == 0
+    wait_for(lambda: len(late.got) == 2)
+
+
+def test_one_copy_for_a_smarthost(server, sink):
+    """All domains of a message in one transaction: RFC 5321 4.5.4.1."""
+    submit(server, "user1@example.test", [f"ok@{d}.example" for d in "abcdefg"])
+    got = wait_for(lambda: sink.got)[0]
+    assert len(got.recipients) == 7
+    time.sleep(0.5)
+    assert len(sink.got) == 1

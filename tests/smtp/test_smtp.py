@@ -78,11 +78,40 @@ def login(smtp, user="user1@example.test"):
 def test_extensions(server):
     offered = {port: [e.split()[0] for e in Smtp(server, port).extensions] for port in ("SMTP", "SUBMISSION", "LMTP")}
     common = ["PIPELINING", "SIZE", "8BITMIME", "SMTPUTF8", "CHUNKING", "BINARYMIME", "LIMITS", "STARTTLS",
-              "ENHANCEDSTATUSCODES"]
+              "ENHANCEDSTATUSCODES", "HELP"]
     for port, list_ in offered.items():
         assert set(common) <= set(list_), port
     assert "AUTH" in offered["SUBMISSION"] and "AUTH" not in offered["SMTP"] and "AUTH" not in offered["LMTP"]
     assert "DSN" in offered["SMTP"] and "DSN" not in offered["LMTP"]
+
+
+def test_verify_for_those_who_have_logged_in():
+    """VRFY and EXPN tell nobody anything (252) until smtp.verify says so, and then only people of ours."""
+    own = serving.start(3, "--set", "smtp.verify=login", "--set", "smtp.show_version=no")
+    try:
+        assert own.command("list", "add", "team@example.test", "user2@example.test", "guest@far.example").returncode == 0
+        assert own.command("alias", "add", "second@example.test", "user2@example.test").returncode == 0
+        with Smtp(own, "SMTP") as smtp:
+            assert "EXPN" not in smtp.extensions
+            assert smtp.ask("VRFY user2@example.test")[0] == 252
+        with Smtp(own, "SUBMISSION") as smtp:
+            assert smtp.ask("VRFY user2")[0] == 252
+            login(smtp)
+            offered = str(smtp.ask("EHLO x.example"))
+            assert all(word in offered for word in ("VRFY", "EXPN", "HELP"))
+            for line, code, text in (("VRFY user2", 250, "<user2@example.test>"), ("VRFY <USER2@example.test>", 250, "@example.test>"),
+                                     ("VRFY user2+x@example.test", 250, "<user2+x@example.test>"),
+                                     ("VRFY team", 250, "<team@example.test>"), ("VRFY second", 250, "<second@example.test>"),
+                                     ("EXPN second", 250, "<user2@example.test>"), ("VRFY none", 550, "5.1.1"),
+                                     ("EXPN none@example.test", 550, "5.1.1"), ("VRFY a@far.example", 252, ""),
+                                     ("EXPN a@far.example", 252, ""), ("VRFY a b", 501, ""), ("VRFY @", 501, ""),
+                                     ("VRFY <>", 501, ""), ("EXPN", 501, ""), ("HELP", 214, "Carbonado")):
+                got = smtp.ask(line)
+                assert got[0] == code and text in str(got[1]), (line, got)
+            members = smtp.ask("EXPN team@example.test")
+            assert members[0] == 250 and "<user2@example.test>" in str(members) and "<guest@far.example>" in str(members)
+    finally:
+        own.stop()
 
 
 def test_each_profile_has_its_own_hello(server):

@@ -37,11 +37,21 @@ int smtp_command_parse(struct slice line, struct smtp_command *ret, struct err *
     return 0;
 }
 
+/* RFC 5321 4.1.1.1: "it is probably wise for servers to be prepared" for a text behind a literal.
+ */
+static struct slice literal_alone(struct slice args)
+{
+    ptrdiff_t blank = slice_find(args, ' ');
+    struct slice first = blank < 0 ? args : slice_sub(args, 0, (size_t)blank);
+    return smtp_literal_valid(first) ? first : args;
+}
+
 /* RFC 5321 4.1.1.1. */
 int smtp_helo_parse(struct slice args, bool lenient, struct slice *ret, struct err *e)
 {
     if (args.n == 0)
         return err_set(e, ERR_SYNTAX, "5.5.4 Say who you are: a domain or an address literal");
+    args = literal_alone(args);
     if (args.n > SMTP_DOMAIN_MAX)
         return err_set(e, ERR_SYNTAX, "5.5.4 The name is too long");
     if (!smtp_domain_valid(args, false) && !smtp_literal_valid(args)) {

@@ -132,6 +132,9 @@ static void helo_names(void **state)
     assert_int_equal(smtp_helo_parse(S("my_host"), false, &name, NULL), -1);
     assert_int_equal(smtp_helo_parse(S("my_host"), true, &name, NULL), 0);
     assert_int_equal(smtp_helo_parse(S("a b"), true, &name, NULL), -1);
+    assert_int_equal(smtp_helo_parse(S("[IPv6:::1] by dial-up"), false, &name, NULL), 0);
+    assert_slice(name, "[IPv6:::1]");
+    assert_int_equal(smtp_helo_parse(S("[192.0.2.256] x"), true, &name, NULL), -1);
     assert_int_equal(smtp_helo_parse(S("a(b"), true, &name, NULL), -1);
     assert_int_equal(smtp_helo_parse(S(""), true, &name, NULL), -1);
 }
