@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -87,6 +88,29 @@ def test_shown_configuration_reads_back_the_same(carbonado, tmp_path):
     assert carbonado("config", "show", "--changed") == ""
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become nobody")
+def test_a_configuration_that_is_not_for_me(carbonado, program, tmp_path):
+    """What somebody may not read is not as if it were not there: that would print the defaults."""
+    if subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "--version"],
+                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("nobody cannot read the build folder")
+    with tempfile.TemporaryDirectory(dir="/tmp") as base:
+        os.chmod(base, 0o755)
+        state = pathlib.Path(base) / "state"
+        carbonado("init", "--owner", "root", "--state", state)
+        (state / "carbonado.conf").write_text("[ports]\nimap = 1430\n")
+        env = {**os.environ, "CARBONADO_STATE": str(state)}
+        for line in (["ports"], ["firewall"], ["config", "show"], ["preflight", "--offline"]):
+            done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, *line],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+            assert done.returncode == 77 and done.stdout == "", (line, done)
+            assert f"sudo -u root {program} --state {state} {' '.join(line)}\n" in done.stderr
+        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "config",
+                               "check"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+        assert done.returncode == 78 and "Permission denied" in done.stderr
+        assert "1430" in carbonado("ports", env={"CARBONADO_STATE": str(state)})
+
+
 def test_ports_as_ordinary_user_move(carbonado, program):
     if os.geteuid() != 0:
         pytest.skip("needs root, to become nobody")
@@ -135,6 +159,21 @@ def test_completion(carbonado):
     assert complete(script, "ports --a") == ["--all"]
     assert "--json" in complete(script, "ports --")
     assert "--json" not in complete(script, "firewall --")
+    assert complete(script, "import a@b --format m") == ["maildir", "mbox"]
+    assert complete(script, "account set a@b --admin ") == ["yes", "no"]
+    assert complete(script, "completion ") == ["bash"]
+    assert complete(script, "help acc") == ["account"] and "list" in complete(script, "help account ")
+    assert complete(script, "--set imap.max_") == ["imap.max_line="]
+    assert complete(script, "account show ") == []
+    assert complete(script, "init --owner roo") == ["root"]
+
+
+def test_completion_of_file_names(carbonado, tmp_path):
+    (tmp_path / "an mbox").write_text("")
+    script = carbonado("completion", "bash").replace("compopt", "true")  # which wants a real completion
+    code = script + "\nCOMP_WORDS=(carbonado import a@b an)\nCOMP_CWORD=3\n_carbonado\nprintf '%s\\n' \"${COMPREPLY[@]}\"\n"
+    done = subprocess.run(["bash", "-c", code], stdout=subprocess.PIPE, text=True, check=True, cwd=tmp_path)
+    assert done.stdout == "an mbox\n"
 
 
 @pytest.mark.parametrize("page", ["carbonado.1", "carbonado.conf.5"])

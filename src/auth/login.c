@@ -8,10 +8,10 @@
 #include "base/metric.h"
 #include "base/random.h"
 #include "base/setting.h"
+#include "base/utf8.h"
 
 SETTING(auth, password_min, INT, 8, 1, 128, "Fewest characters of a new password.");
-SETTING(auth, plain_on_loopback, BOOL, 0, 0, 1,
-        "Clients on this machine may log in without TLS (auth_peer.plain_ok, set by the servers).");
+SETTING(auth, plain_on_loopback, BOOL, 0, 0, 1, "Clients on this machine may log in without TLS.");
 SETTING(auth, scram, BOOL, 1, 0, 1,
         "Offers SCRAM-SHA-256, and stores its verifier when a password is set.");
 SETTING(auth, scram_iterations, INT, 65536, 4096, 10000000,
@@ -118,15 +118,29 @@ static void scram_text(struct slice password, struct buf *out)
     sodium_memzero(&keys, sizeof(keys));
 }
 
+/* Of UTF-8; bytes that are none count one by one. */
+static int64_t characters(struct slice s)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < s.n; n++) {
+        uint32_t cp;
+        size_t used = utf8_next(s.p + i, s.n - i, &cp);
+        i += used ? used : 1;
+    }
+    return n;
+}
+
 int auth_set_password(uint64_t account, struct slice password, struct err *e)
 {
     ARENA_SCOPE a = {.limit = 65536};
     BUF_SCOPE prepared = {.max = 4 * AUTH_PASSWORD_MAX}, scram = {.max = 1024};
     struct credential old, c = {.account = account, .changed_at = clock_now_ms()};
     char hash[128];
-    if (password.n < (size_t)setting_get(&set_auth_password_min) || password.n > AUTH_PASSWORD_MAX)
-        return err_set(e, ERR_LIMIT, "a password has %lld to %d bytes",
-                       (long long)setting_get(&set_auth_password_min), AUTH_PASSWORD_MAX);
+    if (characters(password) < setting_get(&set_auth_password_min))
+        return err_set(e, ERR_LIMIT, "a password has at least %lld characters",
+                       (long long)setting_get(&set_auth_password_min));
+    if (password.n > AUTH_PASSWORD_MAX)
+        return err_set(e, ERR_LIMIT, "a password has at most %d bytes", AUTH_PASSWORD_MAX);
     if (slice_find(password, '\0') >= 0)
         return err_set(e, ERR_SYNTAX, "a password cannot have a NUL");
     password_prepare(password, &prepared);

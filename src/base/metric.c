@@ -35,6 +35,12 @@ struct metric *metric_first(void)
     return all;
 }
 
+const char *metric_suffix(const struct metric *m)
+{
+    bool counter = m->kind == METRIC_KIND_COUNTER;
+    return counter && !slice_ends(slice_str(m->name), S("_total")) ? "_total" : "";
+}
+
 void metric_observe(struct metric *m, unsigned value_index, int64_t n)
 {
     struct metric_series *s = &m->series[value_index];
@@ -96,15 +102,16 @@ static void print_histogram(const struct metric *m, struct buf *out)
 
 static void print_values(const struct metric *m, struct buf *out)
 {
+    const char *suffix = metric_suffix(m);
     if (!m->label) {
-        buf_addf(out, "carbonado_%s %" PRId64 "\n", m->name, m->n[0]);
+        buf_addf(out, "carbonado_%s%s %" PRId64 "\n", m->name, suffix, m->n[0]);
         return;
     }
     struct slice rest = slice_str(m->values);
     for (unsigned i = 0; rest.p && i < METRIC_VALUES; i++) {
         struct slice value = slice_cut(&rest, ' ');
-        buf_addf(out, "carbonado_%s{%s=\"%.*s\"} %" PRId64 "\n", m->name, m->label, SARG(value),
-                 m->n[i]);
+        buf_addf(out, "carbonado_%s%s{%s=\"%.*s\"} %" PRId64 "\n", m->name, suffix, m->label,
+                 SARG(value), m->n[i]);
     }
 }
 
@@ -112,8 +119,9 @@ void metric_print_all(struct buf *out)
 {
     static const char *const kinds[] = {"counter", "gauge", "histogram", "histogram"};
     for (const struct metric *m = all; m; m = m->next) {
-        buf_addf(out, "# HELP carbonado_%s %s\n# TYPE carbonado_%s %s\n", m->name, m->help, m->name,
-                 kinds[m->kind]);
+        const char *suffix = metric_suffix(m);
+        buf_addf(out, "# HELP carbonado_%s%s %s\n# TYPE carbonado_%s%s %s\n", m->name, suffix,
+                 m->help, m->name, suffix, kinds[m->kind]);
         if (m->series)
             print_histogram(m, out);
         else

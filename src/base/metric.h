@@ -22,7 +22,7 @@ struct metric_series {
 };
 
 struct metric {
-    const char *name; /* without the carbonado_ prefix */
+    const char *name; /* without the carbonado_ prefix; see metric_suffix */
     const char *help;
     enum metric_kind kind;
     const char *label;  /* NULL: none */
@@ -62,6 +62,10 @@ struct metric {
 
 void metric_register(struct metric *m);
 struct metric *metric_first(void);
+
+/* What follows the name in print: "_total" for counters, as Prometheus wants it, where the name
+   does not end so by itself; else "". */
+const char *metric_suffix(const struct metric *m);
 
 static inline void metric_add(struct metric *m, unsigned value_index, int64_t n)
 {

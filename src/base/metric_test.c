@@ -5,6 +5,7 @@
 
 METRIC_COUNTER(test_total, "Things.");
 METRIC_COUNTER_BY(test_by_total, "result", "ok refused failed", "Things by result.");
+METRIC_COUNTER(test_plain, "Things, their name without an end.");
 METRIC_GAUGE(test_now, "How many.");
 METRIC_HISTOGRAM(test_seconds, "How long.");
 METRIC_HISTOGRAM_BY(test_by_seconds, "command", "fetch store other", "How long each.");
@@ -29,6 +30,8 @@ static void counters_and_gauges(void **state)
     assert_true(prints("carbonado_test_by_total{result=\"ok\"} 0\n"
                        "carbonado_test_by_total{result=\"refused\"} 0\n"
                        "carbonado_test_by_total{result=\"failed\"} 7\n"));
+    assert_true(prints("# TYPE carbonado_test_plain_total counter\n"
+                       "carbonado_test_plain_total 0\n"));
     assert_true(prints("# TYPE carbonado_test_now gauge\ncarbonado_test_now -4\n"));
 }
 

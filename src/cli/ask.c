@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/setting.h"
 #include "cli/output.h"
 
 int ask(struct cli *c, const char *op, json_t *args, json_t **ret)
@@ -63,6 +64,23 @@ int ask_pages(struct cli *c, const char *op, json_t *args, const char *member, c
     else if (first)
         fprintf(stderr, "carbonado: %s\n", none);
     return CLI_OK;
+}
+
+bool ask_low_ports(struct cli *c)
+{
+    struct op_session *s = NULL;
+    json_t *ret = NULL;
+    char value[24];
+    bool known = op_open_server(c->state_dir, &s, NULL) == 0 &&
+                 op_call(s, "server.status", NULL, SNONE, &ret, NULL, NULL) == 0 &&
+                 json_is_integer(json_object_get(ret, "low_offset"));
+    if (known) {
+        snprintf(value, sizeof(value), "%lld", (long long)json_number(ret, "low_offset"));
+        known = setting_parse(setting_find(S("ports.low_offset")), slice_str(value), NULL) == 0;
+    }
+    json_decref(ret);
+    op_close(s);
+    return known;
 }
 
 const char *json_text(const json_t *o, const char *key)

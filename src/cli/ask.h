@@ -15,6 +15,10 @@ int ask(struct cli *c, const char *op, json_t *args, json_t **ret);
 int ask_pages(struct cli *c, const char *op, json_t *args, const char *member, const char *key,
               void (*print)(const json_t *row), const char *none);
 
+/* Where a server runs, ports under 1024 are where it opened them, whatever this user could do: sets
+   ports.low_offset to that. False: none runs, or it is not for this user to ask. */
+bool ask_low_ports(struct cli *c);
+
 const char *json_text(const json_t *o, const char *key); /* "" when absent */
 int64_t json_number(const json_t *o, const char *key);
 

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -34,7 +35,8 @@ static const struct cli_option common_options[] = {
                       "The state directory; else $CARBONADO_STATE, else " PATHS_STATE},
     [COMMON_CONFIG] = {"--config", "FILE",
                        "The configuration; else DIR/carbonado.conf, else " PATHS_CONFIG},
-    [COMMON_SET] = {"--set", "GROUP.NAME=VALUE", "One setting, before the file; may be repeated"},
+    [COMMON_SET] = {"--set", "GROUP.NAME=VALUE",
+                    "One setting, whatever the file says; may be repeated"},
     [COMMON_JSON] = {"--json", NULL, "Print data as JSON, where a command prints data"},
     [COMMON_HELP] = {"--help", NULL, "Show help for the command"},
     [COMMON_VERSION] = {"--version", NULL, "Show the version"},
@@ -134,15 +136,14 @@ int cli_check_owner(const struct cli *c)
         fputs(pw->pw_name, stderr);
     else
         fprintf(stderr, "'#%u'", (unsigned)st.st_uid);
-    for (int i = 0; i < c->argc_all; i++)
-        print_quoted(stderr, c->argv_all[i]);
-    if (!getenv("CARBONADO_STATE")) {
-        fputc('\n', stderr);
-        return CLI_NOT_PERMITTED;
+    print_quoted(stderr, c->program);
+    if (getenv("CARBONADO_STATE")) {
+        /* sudo drops the environment: the directory goes on the line. */
+        fputs(" --state", stderr);
+        print_quoted(stderr, c->state_dir);
     }
-    /* sudo drops the environment: the directory goes on the line. */
-    fputs(" --state", stderr);
-    print_quoted(stderr, c->state_dir);
+    for (int i = 1; i < c->argc_all; i++)
+        print_quoted(stderr, c->argv_all[i]);
     fputc('\n', stderr);
     return CLI_NOT_PERMITTED;
 }
@@ -266,17 +267,29 @@ static int check_count(const struct cli *c)
                      c->cmd->name, c->cmd->args[0] ? " " : "", c->cmd->args);
 }
 
+/* Which file is read. An installation whose file this user may not see is not one without a file:
+   what is printed would be the defaults, and wrong. */
+static int find_config(struct cli *c)
+{
+    const char *own = cli_state_path(c, "carbonado.conf");
+    if (c->config.path)
+        return CLI_OK;
+    int r = faccessat(AT_FDCWD, own, R_OK, AT_EACCESS);
+    if (r == 0 || errno == EACCES)
+        c->config.path = own;
+    else if (access(PATHS_CONFIG, F_OK) == 0)
+        c->config.path = PATHS_CONFIG;
+    return r && c->config.path == own && !(c->cmd->flags & CLI_NOCONFIG) ? cli_check_owner(c)
+                                                                         : CLI_OK;
+}
+
 static int load_config(struct cli *c)
 {
     BUF_SCOPE problems = {0};
     struct err e = {0};
-    if (!c->config.path) {
-        const char *own = cli_state_path(c, "carbonado.conf");
-        if (access(own, F_OK) == 0)
-            c->config.path = own;
-        else if (access(PATHS_CONFIG, F_OK) == 0)
-            c->config.path = PATHS_CONFIG;
-    }
+    int r = find_config(c);
+    if (r)
+        return r;
     if (c->cmd->flags & CLI_NOCONFIG ||
         config_load(&c->config, true, NULL, NULL, &problems, &e) == 0)
         return CLI_OK;

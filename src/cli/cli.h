@@ -76,6 +76,12 @@ int cli_no_command(const char *word);
 /* Prints "carbonado: text" to stderr and returns the exit code that fits e->code. */
 int cli_fail(const struct cli *c, const struct err *e);
 
+/* "s" unless n is 1: "%llu message%s". */
+static inline const char *cli_plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 /* CLI_OK when the effective user owns the state directory; else says who should run what. */
 int cli_check_owner(const struct cli *c);
 

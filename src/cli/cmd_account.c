@@ -52,7 +52,8 @@ const struct cli_command cmd_account_add = {
     .name = "account add",
     .args = "ADDRESS [NAME]",
     .summary = "Make an account",
-    .help = "Without --password or --random the password is asked for, or read from the first\n"
+    .help = "Without --password, --random or --no-password the password is asked for, or read from "
+            "the first\n"
             "line of standard input when that is no terminal.",
     .options = add_options,
     .flags = CLI_STATE | CLI_JSON,

@@ -127,8 +127,9 @@ static int export_all(struct export *x, struct err *e)
     }
     qsort(wanted, n, sizeof(json_t *), by_path);
     progress_begin(&x->progress, "Exporting", x->total);
+    x->progress.before = x->count;
     if (r == 0 && !n && x->only)
-        r = err_set(e, ERR_NOTFOUND, "there is no such mailbox");
+        r = err_set(e, ERR_NOTFOUND, "no such mailbox: %s", x->only);
     for (size_t k = 0; k < n && r == 0; k++)
         if (slice_cmp(slice_str(json_text(wanted[k], "path")), x->from_mailbox) >= 0)
             r = export_mailbox(x, wanted[k], e);
@@ -163,8 +164,8 @@ static int to_stdout(struct cli *c)
     sink->close(sink);
     if (r)
         return cli_fail(c, &e);
-    fprintf(stderr, "%llu messages exported, %llu lost\n", (unsigned long long)n.done,
-            (unsigned long long)n.failed);
+    fprintf(stderr, "%llu message%s exported, %llu lost\n", (unsigned long long)n.done,
+            cli_plural(n.done), (unsigned long long)n.failed);
     return n.failed ? CLI_FAILED : CLI_OK;
 }
 
@@ -215,8 +216,8 @@ static int run(struct cli *c)
         printf("{\"exported\": %llu, \"lost\": %llu}\n", (unsigned long long)x.count,
                (unsigned long long)x.lost);
     else
-        printf("%llu messages exported, %llu lost\n", (unsigned long long)x.count,
-               (unsigned long long)x.lost);
+        printf("%llu message%s exported, %llu lost\n", (unsigned long long)x.count,
+               cli_plural(x.count), (unsigned long long)x.lost);
     return x.lost ? CLI_FAILED : CLI_OK;
 }
 

@@ -22,7 +22,7 @@ struct import {
     struct journal journal;
     struct progress progress;
     const char *address, *into;
-    bool quota;
+    bool quota, mbox, folder; /* mbox: one file, or a folder of them */
     uint64_t count, failed;
     /* the batch that is being filled */
     struct buf mailbox, payload, position, names;
@@ -182,7 +182,6 @@ static int import_all(struct import *i, struct err *e)
         buf_done(&m.name);
         if (r <= 0)
             break;
-        i->progress.total = i->source->total;
         progress_show(&i->progress, i->source->done, i->count);
     }
     return r < 0 ? -1 : send_batch(i, e);
@@ -201,6 +200,8 @@ static int open_source(struct import *i, struct cli *c, const char *path, struct
         return err_set(e, ERR_SYNTAX, "--format is maildir or mbox");
     if (format ? strcmp(format, "maildir") == 0 : maildir)
         return source_maildir(path, max, from, &i->source, e);
+    i->mbox = true;
+    i->folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     return source_mbox(path, max, from, &i->source, e);
 }
 
@@ -241,9 +242,9 @@ static int open_all(struct import *i, struct cli *c, struct err *e)
     i->failed = i->journal.failed;
     i->doubtful = i->journal.tried;
     i->doubt_uid = i->journal.try_number;
-    if (i->journal.found && !c->json)
-        fprintf(stderr, "Going on after %llu messages (--restart begins anew).\n",
-                (unsigned long long)i->count);
+    if (i->journal.found && i->count && !c->json)
+        fprintf(stderr, "Going on after %llu message%s (--restart begins anew).\n",
+                (unsigned long long)i->count, cli_plural(i->count));
     return 0;
 }
 
@@ -257,6 +258,7 @@ static void import_begin(struct import *i)
 static int import_source(struct import *i, struct err *e)
 {
     progress_begin(&i->progress, "Importing", i->source->total);
+    i->progress.before = i->count;
     int r = import_all(i, e);
     progress_end(&i->progress);
     return r;
@@ -292,6 +294,11 @@ static int run(struct cli *c)
     struct err e = {0};
     import_begin(&i);
     int r = open_all(&i, c, &e) || import_source(&i, &e);
+    if (!r && i.mbox && !i.count && !i.failed && (i.folder || i.source->total))
+        r = err_set(
+            &e, ERR_NOTFOUND,
+            "%s: no messages (an mbox file begins with \"From \", a Maildir has a folder cur)",
+            c->argv[1]);
     if (i.source)
         i.source->close(i.source);
     op_close(i.session);
@@ -302,8 +309,8 @@ static int run(struct cli *c)
         printf("{\"imported\": %llu, \"left_out\": %llu}\n", (unsigned long long)i.count,
                (unsigned long long)i.failed);
     else
-        printf("%llu messages imported, %llu left out\n", (unsigned long long)i.count,
-               (unsigned long long)i.failed);
+        printf("%llu message%s imported, %llu left out\n", (unsigned long long)i.count,
+               cli_plural(i.count), (unsigned long long)i.failed);
     return i.failed ? CLI_FAILED : CLI_OK;
 }
 
@@ -319,10 +326,11 @@ const struct cli_command cmd_import = {
     .name = "import",
     .args = "ADDRESS SOURCE",
     .summary = "Take in mail from a Maildir or mbox files, with flags and dates",
-    .help = "SOURCE is a Maildir (its folders become mailboxes), an mbox file, a folder of mbox\n"
-            "files, or \"-\", the stream of an export on standard input. After an interruption the "
-            "same command goes on where it stopped. Messages that\n"
-            "cannot be taken are named, and the exit status is 1.",
+    .help =
+        "SOURCE is a Maildir (its folders become mailboxes), an mbox file, a folder of mbox\n"
+        "files, or \"-\", the stream of an export on standard input. After an interruption the\n"
+        "same command goes on where it stopped. Messages that cannot be taken are named, and\n"
+        "the exit status is 1.",
     .options = options,
     .flags = CLI_STATE | CLI_JSON,
     .run = run,

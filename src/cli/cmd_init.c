@@ -25,7 +25,7 @@ static int may_use(const char *dir, struct err *e)
     DIR *d = opendir(dir);
     bool empty = true, ours = false;
     if (!d)
-        return err_errno(e, ERR_IO, "%s", dir);
+        return err_errno(e, errno == EACCES ? ERR_NOPERM : ERR_IO, "%s", dir);
     const struct dirent *f;
     while ((f = readdir(d))) {
         if (strcmp(f->d_name, ".") == 0 || strcmp(f->d_name, "..") == 0)
@@ -101,10 +101,8 @@ static int fill(struct cli *c, json_t *made, struct err *e)
     if (domain && add_domain(domain, e))
         return -1;
     if (admin) {
-        const char *at = strrchr(admin, '@');
-        if (!at)
-            return err_set(e, ERR_SYNTAX, "--admin is an address: name@domain");
-        if (add_domain(at + 1, e) || add_account(admin, "Administrator", ACCOUNT_ADMIN, made, e))
+        if (add_domain(strrchr(admin, '@') + 1, e) ||
+            add_account(admin, "Administrator", ACCOUNT_ADMIN, made, e))
             return -1;
     }
     if (!cli_option(c, "--demo"))
@@ -145,6 +143,9 @@ static int run(struct cli *c)
 {
     struct err e = {0};
     json_t *made = json_array();
+    const char *admin = cli_option(c, "--admin");
+    if (admin && !strchr(admin, '@'))
+        return cli_usage(c, "--admin is an address: name@domain");
     int r = make_dir(c, &e) || owner_settle(cli_option(c, "--owner"), c->state_dir, &e) ||
             open_parts(c, &e) || fill(c, made, &e);
     directory_close();

@@ -1,19 +1,23 @@
 /* cmd_list.c - carbonado list add, remove, join, leave, members, list. */
 #include "cli/ask.h"
 
-/* The same operation for each member named on the line, in one session. */
+/* The same operation for each member named on the line, in one session. One that fails is named and
+   keeps none of the others from it. */
 static int each_member(struct cli *c, const char *op)
 {
     struct op_session *s = NULL;
     struct err e = {0};
-    int r = op_open(c->state_dir, &s, &e);
-    for (int i = 1; i < c->argc && r == 0; i++) {
+    int status = op_open(c->state_dir, &s, &e) ? cli_fail(c, &e) : CLI_OK;
+    for (int i = 1; i < c->argc && s; i++) {
         json_t *args = json_pack("{s:s, s:s}", "address", c->argv[0], "member", c->argv[i]);
-        r = op_call(s, op, args, SNONE, NULL, NULL, &e);
+        if (!args)
+            status = cli_usage(c, "arguments must be UTF-8");
+        else if (op_call(s, op, args, SNONE, NULL, NULL, &e))
+            status = cli_fail(c, &e);
         json_decref(args);
     }
     op_close(s);
-    return r ? cli_fail(c, &e) : CLI_OK;
+    return status;
 }
 
 static int add(struct cli *c)
@@ -91,8 +95,9 @@ const struct cli_command cmd_list_members = {
 
 static void print(const json_t *row)
 {
-    printf("%-40s %lld members\n", json_text(row, "address"),
-           (long long)json_number(row, "members"));
+    int64_t members = json_number(row, "members");
+    printf("%-40s %lld member%s\n", json_text(row, "address"), (long long)members,
+           cli_plural((uint64_t)members));
 }
 
 static int list(struct cli *c)

@@ -1,7 +1,7 @@
 /* cmd_ports.c - carbonado ports: where this node listens, and what the table has besides. */
 #include <jansson.h>
 
-#include "cli/cli.h"
+#include "cli/ask.h"
 #include "cli/output.h"
 #include "node/roles.h"
 
@@ -29,6 +29,8 @@ static const char *state_of(const struct port *p, uint16_t number, const bool *r
 
 static const char *who(const struct port *p)
 {
+    if (p->state == PORT_SYSTEM)
+        return "-";
     if (p->audience == PORT_NODES)
         return setting_text(&set_node_peers)[0] ? "nodes" : "loopback";
     return "anybody";
@@ -67,6 +69,7 @@ static int run(struct cli *c)
     bool roles[ROLE_COUNT], all = cli_option(c, "--all") != NULL;
     size_t n, listeners_n;
     const struct port *ports = ports_all(&n);
+    ask_low_ports(c);
     /* The same questions that the server asks at start: a conflict is told here too. */
     if (roles_installed(roles, &e) || roles_listeners(&a, &listeners, &listeners_n, &e))
         return cli_fail(c, &e);
@@ -104,8 +107,10 @@ const struct cli_command cmd_ports = {
     .name = "ports",
     .args = "",
     .summary = "Print the ports on which this node listens",
-    .help = "Each port has a setting ports.NAME with another number, or 0 for off. As an ordinary\n"
-            "user, ports under 1024 are moved by 10000 (ports.low_offset); ports.offset moves all.",
+    .help =
+        "Each port has a setting ports.NAME with another number, or 0 for off; ports.offset moves\n"
+        "all. Ports under 1024 are moved by 10000 (ports.low_offset) where the server that runs\n"
+        "was started by an ordinary user; while none runs, where you are one.",
     .options = options,
     .flags = CLI_JSON,
     .run = run,

@@ -22,8 +22,10 @@ static int purge(struct cli *c)
         char size[32];
         cli_size_print(json_number(ret, "bytes"), size, sizeof size);
         if (mailbox)
-            printf("%lld messages removed, ", (long long)json_number(ret, "messages"));
-        printf("%lld packs rewritten, %s freed\n", (long long)json_number(ret, "packs"), size);
+            printf("%lld message%s removed, ", (long long)json_number(ret, "messages"),
+                   cli_plural((uint64_t)json_number(ret, "messages")));
+        printf("%lld pack%s rewritten, %s freed\n", (long long)json_number(ret, "packs"),
+               cli_plural((uint64_t)json_number(ret, "packs")), size);
     }
     json_decref(ret);
     return r;
@@ -42,8 +44,8 @@ const struct cli_command cmd_purge = {
     .args = "[ADDRESS]",
     .summary = "Remove deleted mail for good, overwriting its bytes",
     .help =
-        "Of one account or of all. Deleted mail is kept for store.retention, so that it can be "
-        "brought back; this ends that. The same bytes in another account, and copies in backups, "
+        "Of one account or of all. Deleted mail is kept for store.retention, so that it can be\n"
+        "brought back; this ends that. The same bytes in another account, and copies in backups,\n"
         "stay.",
     .options = options,
     .flags = CLI_STATE | CLI_JSON,

@@ -1,6 +1,7 @@
 /* password.c - asks for a password. */
 #include "cli/password.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <termios.h>
 #include <unistd.h>
@@ -22,26 +23,50 @@ static bool read_line(char out[PASSWORD_ROOM])
     return true;
 }
 
-/* The terminal shows nothing meanwhile; Ctrl-C waits until it does again. */
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+enum { ENDING_N = sizeof(ending) / sizeof(ending[0]) };
+static volatile sig_atomic_t ended_by;
+
+static void note_signal(int sig)
+{
+    ended_by = sig;
+}
+
+/* The terminal shows nothing meanwhile, and does again before a signal (Ctrl-C) ends the program;
+   Ctrl-Z waits until it does. */
 static bool read_hidden(const char *prompt, char out[PASSWORD_ROOM])
 {
     struct termios was, quiet;
-    sigset_t interrupts, before;
+    struct sigaction note = {.sa_handler = note_signal}, before[ENDING_N];
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    sigset_t blocked, mask;
     if (tcgetattr(STDIN_FILENO, &was))
         return false;
-    sigemptyset(&interrupts);
-    sigaddset(&interrupts, SIGINT);
-    sigaddset(&interrupts, SIGTSTP);
-    sigprocmask(SIG_BLOCK, &interrupts, &before);
+    sigemptyset(&note.sa_mask);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGTSTP);
+    for (int i = 0; i < ENDING_N; i++)
+        sigaddset(&blocked, ending[i]);
+    sigprocmask(SIG_BLOCK, &blocked, &mask);
+    for (int i = 0; i < ENDING_N; i++)
+        sigaction(ending[i], &note, &before[i]);
     quiet = was;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
-    fputs(prompt, stderr);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-    bool got = read_line(out);
+    fputs(prompt, stderr);
+    /* The signals come in here only, so that none is missed; a line is then read without waiting.
+     */
+    sigset_t waiting = mask;
+    sigaddset(&waiting, SIGTSTP);
+    bool got = ppoll(&input, 1, NULL, &waiting) > 0 && read_line(out);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &was);
     fputc('\n', stderr);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return got;
+    for (int i = 0; i < ENDING_N; i++)
+        sigaction(ending[i], &before[i], NULL);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    if (ended_by)
+        raise(ended_by);
+    return got && !ended_by;
 }
 
 static int from_terminal(struct cli *c, char out[PASSWORD_ROOM])

@@ -39,7 +39,7 @@ void progress_show(struct progress *p, uint64_t done, uint64_t count)
     if (!show_bar(p, done, &seconds))
         return;
     fprintf(stderr, "%" PRIu64 " messages, %.0f a second\033[K", count,
-            seconds > 0 ? (double)count / seconds : 0);
+            seconds > 0 ? (double)(count - p->before) / seconds : 0);
     fflush(stderr);
 }
 

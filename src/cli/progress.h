@@ -6,7 +6,8 @@
 
 struct progress {
     const char *what;
-    uint64_t total; /* 0: not known */
+    uint64_t total;  /* 0: not known */
+    uint64_t before; /* messages of an earlier run, which the rate leaves out */
     bool on;
     int64_t began_ms, shown_ms;
 };

@@ -163,8 +163,26 @@ static int open_folder(struct maildir *m, struct err *e)
         if (list_names(m, m->dirs[i], i ? 'n' : 'c', e))
             return -1;
     }
-    m->source.total += names_count(m->names);
     return 0;
+}
+
+/* How many files cur and new of a folder have, for the progress bar. */
+static uint64_t count_names(const struct maildir *m, const struct folder *f)
+{
+    static const char *const subs[] = {"cur", "new"};
+    uint64_t n = 0;
+    for (int i = 0; i < 2; i++) {
+        BUF_SCOPE path = {0};
+        buf_addf(&path, "%s%s%s", f->path, f->path[0] ? "/" : "", subs[i]);
+        int fd = openat(m->root, buf_cstr(&path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *d = fd < 0 ? NULL : fdopendir(fd);
+        const struct dirent *file;
+        while (d && (file = readdir(d)))
+            n += file->d_name[0] != '.';
+        if (d)
+            closedir(d);
+    }
+    return n;
 }
 
 static void close_folder(struct maildir *m)
@@ -299,6 +317,8 @@ int source_maildir(const char *path, size_t message_max, struct slice from, stru
     }
     if (m->folders_n)
         qsort(m->folders, m->folders_n, sizeof(*m->folders), by_path);
+    for (size_t i = 0; i < m->folders_n; i++)
+        m->source.total += count_names(m, &m->folders[i]);
     if (from.n) {
         buf_add(&m->from, from);
         struct slice rest = buf_slice(&m->from);

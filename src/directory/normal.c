@@ -146,7 +146,9 @@ static bool is_host_name(struct slice s)
 
 int domain_normal(struct slice in, struct arena *a, struct slice *ret, struct err *e)
 {
-    if (!in.n || in.n > 4 * DOMAIN_MAX || !utf8_valid(in) || has_control(in))
+    if (!in.n)
+        return err_set(e, ERR_SYNTAX, "the domain name is empty");
+    if (in.n > 4 * DOMAIN_MAX || !utf8_valid(in) || has_control(in))
         return err_set(e, ERR_SYNTAX, "this is not a domain name");
     char *text = arena_cstr(a, in);
     if (!text)
@@ -165,7 +167,7 @@ int domain_normal(struct slice in, struct arena *a, struct slice *ret, struct er
         name = slice_str(text);
     }
     if (!is_host_name(name))
-        return err_set(e, ERR_SYNTAX, "this is not a domain name");
+        return err_set(e, ERR_SYNTAX, "\"%.*s\" is not a domain name", SARG(in));
     for (size_t i = 0; i < name.n; i++)
         text[i] = ascii_lower(text[i]);
     *ret = name;

@@ -55,6 +55,13 @@ static int must(int got, struct err *e, enum err_code code, const char *text)
     return got > 0 ? 0 : got < 0 ? -1 : err_set(e, code, "%s", text);
 }
 
+/* The same with the name of what is not there, or is there already: "no such alias: a@b". */
+static int must_name(int got, struct err *e, enum err_code code, const char *text,
+                     struct slice name)
+{
+    return got > 0 ? 0 : got < 0 ? -1 : err_set(e, code, "%s: %.*s", text, SARG(name));
+}
+
 static int must_have_domain(struct db *db, struct slice name, struct err *e)
 {
     int64_t one;
@@ -84,8 +91,8 @@ static int domain_add(struct db *db, void *arg, struct err *e)
     int64_t one;
     if (c->other.n && must_have_domain(db, c->other, e))
         return -1;
-    return must(db_get_i64(db, &stmt_domain_add, &one, e, "tt", c->domain, c->other), e, ERR_EXISTS,
-                "the domain is there already");
+    return must_name(db_get_i64(db, &stmt_domain_add, &one, e, "tt", c->domain, c->other), e,
+                     ERR_EXISTS, "the domain is there already", c->domain);
 }
 
 static int domain_remove(struct db *db, void *arg, struct err *e)
@@ -97,16 +104,16 @@ static int domain_remove(struct db *db, void *arg, struct err *e)
         return err_set(e, ERR_CONFLICT, "%.*s still has addresses or alias domains",
                        SARG(c->domain));
     return used < 0 ? -1
-                    : must(db_get_i64(db, &stmt_domain_remove, &one, e, "t", c->domain), e,
-                           ERR_NOTFOUND, "no such domain");
+                    : must_name(db_get_i64(db, &stmt_domain_remove, &one, e, "t", c->domain), e,
+                                ERR_NOTFOUND, "no such domain", c->domain);
 }
 
 static int domain_catch_all(struct db *db, void *arg, struct err *e)
 {
     const struct change *c = arg;
     int64_t one;
-    return must(db_get_i64(db, &stmt_domain_catch_all, &one, e, "tt", c->domain, c->other), e,
-                ERR_NOTFOUND, "no such domain");
+    return must_name(db_get_i64(db, &stmt_domain_catch_all, &one, e, "tt", c->domain, c->other), e,
+                     ERR_NOTFOUND, "no such domain", c->domain);
 }
 
 static int account_add(struct db *db, void *arg, struct err *e)
@@ -221,31 +228,32 @@ static int address_remove(struct db *db, void *arg, struct err *e)
     if (c->number == ROW_LIST && (db_run(db, &stmt_members_of_list, e, "t", c->address) ||
                                   db_run(db, &stmt_member_everywhere, e, "t", c->address)))
         return -1;
-    return must(db_get_i64(db, &stmt_address_remove, &one, e, "ti", c->address, c->number), e,
-                ERR_NOTFOUND, c->number == ROW_LIST ? "no such list" : "no such alias");
+    return must_name(db_get_i64(db, &stmt_address_remove, &one, e, "ti", c->address, c->number), e,
+                     ERR_NOTFOUND, c->number == ROW_LIST ? "no such list" : "no such alias",
+                     c->address);
 }
 
 static int member_add(struct db *db, void *arg, struct err *e)
 {
     const struct change *c = arg;
     int64_t one, have = 0;
-    if (must(db_get_i64(db, &stmt_list_there, &one, e, "t", c->address), e, ERR_NOTFOUND,
-             "no such list") ||
+    if (must_name(db_get_i64(db, &stmt_list_there, &one, e, "t", c->address), e, ERR_NOTFOUND,
+                  "no such list", c->address) ||
         db_get_i64(db, &stmt_member_count, &have, e, "t", c->address) < 0)
         return -1;
     if (have >= c->number)
         return err_set(e, ERR_LIMIT, "the list has %lld members, the limit of directory.list_max",
                        (long long)have);
-    return must(db_get_i64(db, &stmt_member_add, &one, e, "tt", c->address, c->other), e,
-                ERR_EXISTS, "it is a member already");
+    return must_name(db_get_i64(db, &stmt_member_add, &one, e, "tt", c->address, c->other), e,
+                     ERR_EXISTS, "it is a member already", c->other);
 }
 
 static int member_remove(struct db *db, void *arg, struct err *e)
 {
     const struct change *c = arg;
     int64_t one;
-    return must(db_get_i64(db, &stmt_member_remove, &one, e, "tt", c->address, c->other), e,
-                ERR_NOTFOUND, "no such member");
+    return must_name(db_get_i64(db, &stmt_member_remove, &one, e, "tt", c->address, c->other), e,
+                     ERR_NOTFOUND, "no such member", c->other);
 }
 
 static int credential_set(struct db *db, void *arg, struct err *e)

@@ -13,7 +13,8 @@
 #include "io/resolver_internal.h"
 
 SETTING_STR(io, dns_hosts, "", NULL,
-            "A file of fixed DNS answers instead of all servers, for tests: see io/resolver.h.");
+            "A file of fixed DNS answers that stands for all servers, for tests. Its form is in "
+            "src/io/resolver.h of the source.");
 METRIC_COUNTER_BY(dns_questions, "result", "ok none failed", "Questions to DNS.");
 
 enum { NAME_MAX_WIRE = 255, MX_MAX = 32, ADDRESSES_MAX = 32 };

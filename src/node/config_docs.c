@@ -92,7 +92,7 @@ void config_docs_metrics(struct buf *out)
              "values, so that no client can make new series.\n\n"
              "| name | kind | label | what |\n|---|---|---|---|\n");
     for (const struct metric *m = metric_first(); m; m = m->next) {
-        buf_addf(out, "| `carbonado_%s` | %s | ", m->name, kinds[m->kind]);
+        buf_addf(out, "| `carbonado_%s%s` | %s | ", m->name, metric_suffix(m), kinds[m->kind]);
         if (m->label)
             buf_addf(out, "`%s`: %s", m->label, m->values);
         buf_addf(out, " | %s |\n", m->help);

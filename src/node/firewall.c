@@ -90,7 +90,8 @@ int firewall_print(struct buf *out, struct err *e)
                   "parameter-problem } accept\n"
                   "        icmpv6 type { echo-request, destination-unreachable, packet-too-big, "
                   "time-exceeded, parameter-problem, nd-router-solicit, nd-router-advert, "
-                  "nd-neighbor-solicit, nd-neighbor-advert } accept\n"
+                  "nd-neighbor-solicit, nd-neighbor-advert, mld-listener-query, "
+                  "mld-listener-report, mld-listener-done, mld2-listener-report } accept\n"
                   "        ip6 saddr fe80::/10 udp dport 546 accept\n");
     if (outside.n)
         buf_addf(out, "        tcp dport { %.*s } accept\n", SARG(buf_slice(&outside)));

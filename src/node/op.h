@@ -37,6 +37,8 @@ int op_open(const char *state_dir, struct op_session **ret, struct err *e);
    written. */
 int op_open_copy(const char *dir, struct op_session **ret, struct err *e);
 bool op_has_server(const struct op_session *s);
+/* Only where a server runs: 1, and *ret is NULL, when none does. Touches nothing then. */
+int op_open_server(const char *state_dir, struct op_session **ret, struct err *e);
 
 /* ret and ret_payload may be NULL. ERR_NOTFOUND text "no such operation" when the server is older.
  */

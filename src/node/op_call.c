@@ -55,6 +55,20 @@ int op_open(const char *state_dir, struct op_session **ret, struct err *e)
     return 0;
 }
 
+int op_open_server(const char *state_dir, struct op_session **ret, struct err *e)
+{
+    struct op_session *s = calloc(1, sizeof(*s));
+    BUG_IF(!s);
+    s->socket = s->lock = -1;
+    int rc = state_path(s->dir, state_dir, ".", e) ? -1 : connect_server(s, e);
+    if (rc) {
+        op_close(s);
+        s = NULL;
+    }
+    *ret = s;
+    return rc;
+}
+
 int op_open_copy(const char *dir, struct op_session **ret, struct err *e)
 {
     if (op_open(dir, ret, e))

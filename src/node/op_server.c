@@ -8,6 +8,7 @@
 #include "node/border.h"
 #include "node/control.h"
 #include "node/op.h"
+#include "node/roles.h"
 #include "node/sandbox.h"
 
 static int64_t started_ms;
@@ -24,11 +25,11 @@ static int status(json_t *args, struct slice payload, json_t **ret, struct buf *
     (void)payload;
     (void)ret_payload;
     unsigned long all = listeners_connections(), own = control_connections();
-    *ret = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "version", CARBONADO_VERSION, "pid",
-                     (json_int_t)getppid(), "worker", (json_int_t)getpid(), "uptime_ms",
+    *ret = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:I}", "version", CARBONADO_VERSION,
+                     "pid", (json_int_t)getppid(), "worker", (json_int_t)getpid(), "uptime_ms",
                      (json_int_t)(clock_mono_ms() - started_ms), "connections",
                      (json_int_t)(all > own ? all - own : 0), "loops", (json_int_t)loops_count(),
-                     "sandbox", sandbox_state());
+                     "sandbox", sandbox_state(), "low_offset", (json_int_t)port_low_offset());
     return *ret ? 0 : err_set(e, ERR_BUG, "status");
 }
 

@@ -131,13 +131,19 @@ static uint64_t proc_number(const char *path, struct slice key, bool hex, uint64
     return (hex ? slice_hex(word, &v) : slice_u64(word, &v)) ? fallback : v;
 }
 
+/* As it was when first asked for: the worker, which has given up its capabilities, has the ports
+   that the supervisor opened before. */
 static bool may_listen_low(void)
 {
-    enum { CAP_NET_BIND_SERVICE_BIT = 10 };
-    uint64_t first =
-        proc_number("/proc/sys/net/ipv4/ip_unprivileged_port_start", S(""), false, 1024);
-    uint64_t caps = proc_number("/proc/self/status", S("CapEff:"), true, 0);
-    return first <= 25 || caps >> CAP_NET_BIND_SERVICE_BIT & 1;
+    enum { CAP_NET_BIND_SERVICE_BIT = 10, NOT_KNOWN = -1 };
+    static int may = NOT_KNOWN;
+    if (may == NOT_KNOWN) {
+        uint64_t first =
+            proc_number("/proc/sys/net/ipv4/ip_unprivileged_port_start", S(""), false, 1024);
+        uint64_t caps = proc_number("/proc/self/status", S("CapEff:"), true, 0);
+        may = first <= 25 || caps >> CAP_NET_BIND_SERVICE_BIT & 1;
+    }
+    return may;
 }
 
 unsigned port_low_offset(void)

@@ -66,6 +66,7 @@ def test_rename_and_remove(office):
 def test_passwords(office):
     office("account", "add", "a@x.test", "--no-password")
     office("password", "a@x.test", "--password", "short", status=1)
+    assert "at least 8 characters" in office("password", "a@x.test", "--password", "öööööö", status=1).err
     office("password", "a@x.test", status=2, input="")
     office("password", "nobody@x.test", "--password", "long enough", status=1)
     office("password", "a@x.test", "--password", "long enough", "--random", status=2)
@@ -77,10 +78,11 @@ def test_passwords(office):
 
 
 REFUSALS = [
-    (["domain", "add", "x.test"], 1, "already"),
-    (["domain", "add", "a..b"], 2, "not a domain"),
+    (["domain", "add", "x.test"], 1, "already: x.test"),
+    (["domain", "add", "a..b"], 2, '"a..b" is not a domain name'),
+    (["domain", "add", ""], 2, "empty"),
     (["domain", "add", "z.test", "--alias-of", "none.test"], 1, "no domain none.test"),
-    (["domain", "remove", "none.test"], 1, "no such domain"),
+    (["domain", "remove", "none.test"], 1, "no such domain: none.test"),
     (["domain", "catch-all", "x.test"], 2, "--none"),
     (["domain", "catch-all", "x.test", "no@x.test"], 1, "no such address: no@x.test"),
     (["domain", "catch-all", "x.test", "a@none.test"], 1, "none.test is no domain of ours"),
@@ -93,8 +95,8 @@ REFUSALS = [
     (["account", "show", "' OR 1=1 --@x.test"], 2, ""),
     (["account", "list", "no domain"], 2, "not a domain"),
     (["alias", "add", "a@x.test", "A@x.test"], 2, "itself"),
-    (["alias", "remove", "a@x.test"], 1, "no such alias"),
-    (["list", "join", "none@x.test", "a@x.test"], 1, "no such list"),
+    (["alias", "remove", "a@x.test"], 1, "no such alias: a@x.test"),
+    (["list", "join", "none@x.test", "a@x.test"], 1, "no such list: none@x.test"),
     (["list", "members", "none@x.test"], 1, "no list"),
 ]
 
@@ -103,6 +105,18 @@ def test_refusals(office):
     for line, status, words in REFUSALS:
         out = office(*line, status=status)
         assert words in out.err and out == "", line
+
+
+def test_each_member_by_itself(office):
+    """One that cannot be is named, and keeps none of the others from it."""
+    office("list", "add", "all@x.test", "a@x.test")
+    out = office("list", "join", "all@x.test", "b@x.test", "a@x.test", "c@x.test", status=1)
+    assert out.err == "carbonado: it is a member already: a@x.test\n"
+    assert office("list", "members", "all@x.test") == "a@x.test\nb@x.test\nc@x.test\n"
+    out = office("list", "leave", "all@x.test", "d@x.test", "a@x.test", "e@x.test", "b@x.test", status=1)
+    assert "no such member: d@x.test" in out.err and "no such member: e@x.test" in out.err
+    assert office("list", "members", "all@x.test") == "c@x.test\n"
+    assert "1 member\n" in office("list", "list")
 
 
 def test_not_utf8(offline):

@@ -25,7 +25,7 @@ def test_one_message(offline, tmp_path):
          [secret_message("word-that-leaked"), secret_message("word-that-stays")])
     assert holds(offline.state, "word-that-leaked")
     done = offline("purge", "ann@x.test", "--mailbox", "INBOX", "--uid", "1")
-    assert done.startswith("1 messages removed, 1 packs rewritten")
+    assert done.startswith("1 message removed, 1 pack rewritten")
     assert not holds(offline.state, "word-that-leaked")
     assert holds(offline.state, "word-that-stays")
     report = offline.data("store", "check")

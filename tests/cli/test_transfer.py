@@ -4,6 +4,7 @@ import email.utils
 import mailbox
 import os
 import pathlib
+import pty
 import re
 import signal
 import subprocess
@@ -152,6 +153,34 @@ def test_interrupted_import_goes_on(ann, program, tmp_path):
     assert {f.read_bytes() for f in files} == {message(i) for i in range(count)}
 
 
+def test_progress_goes_forward(ann, program, tmp_path):
+    """On a terminal: a bar that is never set back, also where many folders are of many sizes, and a rate
+    without what an earlier run has taken."""
+    src = tmp_path / "src"
+    make_maildir(src, [("", "cur", "1.a.h:2,", message(1), BASE)])
+    make_maildir(src, [(f".{folder}", "cur", f"{n:04}.a.h:2,", message(n), BASE)
+                       for folder, count in (("a", 700), ("b", 1), ("c", 900), ("d", 40)) for n in range(count)])
+    ann("import", "ann@x.test", src)
+    make_maildir(src, [(".d", "cur", f"{n:04}.a.h:2,", message(n), BASE) for n in range(40, 1500)])
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen([program, "import", "ann@x.test", src, "--state", ann.state], stdout=subprocess.DEVNULL,
+                             stderr=theirs, env={"PATH": os.environ["PATH"], "ASAN_OPTIONS": "detect_leaks=0"})
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            said += os.read(ours, 65536)
+        except OSError:  # the other end is closed
+            break
+    os.close(ours)
+    assert child.wait() == 0
+    shown = [int(n) for n in re.findall(rb"\] +(\d+) %", said.replace(b"%", b" %"))]
+    assert shown and shown == sorted(shown), shown
+    first = re.search(rb"(\d+) messages, (\d+) a second", said)
+    assert (int(first[1]), int(first[2])) == (1642, 0), said
+    assert said.endswith(b"\r\x1b[K")
+
+
 def test_again_takes_what_is_new(ann, tmp_path):
     src, box = tmp_path / "src", tmp_path / "box"
     make_maildir(src, [("", "cur", "100.a.h:2,S", message(1), BASE)])
@@ -196,7 +225,7 @@ def test_too_large_is_named(ann, tmp_path):
     src = tmp_path / "src"
     make_maildir(src, [("", "cur", "1.a.h:2,S", message(1, "x" * 70000), BASE), ("", "cur", "2.a.h:2,S", message(2), BASE)])
     out = ann("import", "ann@x.test", src, "--set", "store.message_max=64K", status=1)
-    assert "1 messages imported, 1 left out" in out and "left out: cur/1.a.h" in out.err or "1.a.h" in out.err
+    assert "1 message imported, 1 left out" in out and "left out: cur/1.a.h" in out.err or "1.a.h" in out.err
 
 
 def test_quota_stops(ann, tmp_path):
@@ -211,6 +240,8 @@ def test_quota_stops(ann, tmp_path):
     (["import", "nobody@x.test", "."], 1),
     (["import", "ann@x.test", "/nowhere"], 1),
     (["import", "ann@x.test", ".", "--format", "zip"], 2),
+    (["import", "ann@x.test", "."], 1),
+    (["import", "ann@x.test", "/etc/passwd"], 1),
     (["export", "ann@x.test", "{tmp}/o", "--mailbox", "none"], 1),
     (["export", "ann@x.test", "/proc/nowhere"], 1),
 ])

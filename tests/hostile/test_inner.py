@@ -49,10 +49,10 @@ BAD_HEADERS = [
 @pytest.mark.parametrize("header", BAD_HEADERS, ids=lambda h: repr(h[:36]))
 @pytest.mark.parametrize("port", ["INNER_IMAP", "INNER_POP3"])
 def test_a_bad_proxy_header_ends_it_without_a_word(server, watch, port, header):
-    before = metric(server, "carbonado_proxy_headers", 'result="bad"')
+    before = metric(server, "carbonado_proxy_headers_total", 'result="bad"')
     got, closed = attack(server, port, header, seconds=10)
     assert closed and got == b""
-    assert metric(server, "carbonado_proxy_headers", 'result="bad"') == before + 1
+    assert metric(server, "carbonado_proxy_headers_total", 'result="bad"') == before + 1
     watch.lives()
 
 

@@ -224,7 +224,7 @@ def test_half_closed_with_work(server, watch):
 
 def test_too_many_from_one_address(server, watch):
     """Counted for clients behind a proxy; the others of that proxy go on."""
-    refused = metric(server, "carbonado_proxy_headers", 'result="limit"')
+    refused = metric(server, "carbonado_proxy_headers_total", 'result="limit"')
     with contextlib.ExitStack() as stack:
         def connect(address):
             sock = stack.enter_context(socket.create_connection((server.host, server.ports["INNER_IMAP"]), 10))
@@ -233,7 +233,7 @@ def test_too_many_from_one_address(server, watch):
         answers = [connect("192.0.2.1") for _ in range(30)]
         assert sum(a.startswith(b"* OK") for a in answers) == 20
         assert connect("192.0.2.2").startswith(b"* OK")
-    assert metric(server, "carbonado_proxy_headers", 'result="limit"') == refused + 10
+    assert metric(server, "carbonado_proxy_headers_total", 'result="limit"') == refused + 10
 
 
 def worker_of(server):
@@ -247,7 +247,7 @@ def test_no_descriptors_left(server, watch):
     pid = worker_of(server)
     limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     now = len(os.listdir(f"/proc/{pid}/fd"))
-    refused = metric(server, "carbonado_connections_refused", 'why="descriptors"')
+    refused = metric(server, "carbonado_connections_refused_total", 'why="descriptors"')
     with Imap(server, VICTIM) as there:
         there.ok("SELECT", "INBOX")
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (now + 30, limits[1]))
@@ -266,7 +266,7 @@ def test_no_descriptors_left(server, watch):
         with Imap(server, VICTIM) as new:
             new.ok("APPEND", "INBOX", Literal(b"Subject: after\r\n\r\nx\r\n"))
         there.ok("NOOP")
-    assert metric(server, "carbonado_connections_refused", 'why="descriptors"') > refused
+    assert metric(server, "carbonado_connections_refused_total", 'why="descriptors"') > refused
 
 
 CROWD = """
