@@ -5,7 +5,7 @@
 
 #include "imap/request.h"
 
-enum { SLICE_MAX = 10000 };
+enum { SLICE_MAX = 25000 };
 
 struct slices {
     struct uidset todo; /* filled by the handler in the beginning */

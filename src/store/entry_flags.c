@@ -206,6 +206,8 @@ int entry_store_flags(struct txn *t, uint64_t collection, uint64_t person,
     if (keyword_resolve(t, flags, op != FLAGS_REMOVE, &a, &s.bits, e))
         return -1;
     work_out(&s);
+    /* Bytes go from one count to another only with \Deleted. */
+    rows.bare = unchanged_since == UINT64_MAX && !((~s.keep | s.set) & FLAG_DELETED);
     if (entry_rows_read(t, collection, uids, 0, SIZE_MAX, &rows, e))
         return -1;
     entry_rows_filter(&rows, not_modified, &s);

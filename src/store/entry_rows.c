@@ -5,6 +5,8 @@
 
 DB_STMT(rows_between, "SELECT uid, item, flags, modseq, size FROM entry WHERE account = $1 AND "
                       "collection = $2 AND uid BETWEEN $3 AND $4 ORDER BY uid");
+DB_STMT(rows_between_bare, "SELECT uid, item, flags FROM entry WHERE account = $1 AND "
+                           "collection = $2 AND uid BETWEEN $3 AND $4 ORDER BY uid");
 DB_STMT(collection_bump,
         "UPDATE collection SET modseq = $3, uidnext = uidnext + $4, messages = messages + $5, "
         "unseen = unseen + $6, deleted = deleted + $7, bytes = bytes + $8, "
@@ -30,7 +32,7 @@ static struct entry_row *row_add(struct entry_rows *rows)
 static int read_range(struct txn *t, uint64_t collection, const struct uidrange *r, uint64_t flags,
                       size_t max, struct entry_rows *rows, struct err *e)
 {
-    struct db_query *q = db_query(t->db, &stmt_rows_between);
+    struct db_query *q = db_query(t->db, rows->bare ? &stmt_rows_between_bare : &stmt_rows_between);
     db_bind_i64(q, 1, (int64_t)t->account);
     db_bind_i64(q, 2, (int64_t)collection);
     db_bind_i64(q, 3, r->first);
@@ -56,8 +58,8 @@ static int read_range(struct txn *t, uint64_t collection, const struct uidrange 
         *row_add(rows) = (struct entry_row){.uid = (uint32_t)db_i64(q, 0),
                                             .item = (uint64_t)db_i64(q, 1),
                                             .flags = f,
-                                            .modseq = (uint64_t)db_i64(q, 3),
-                                            .size = db_i64(q, 4)};
+                                            .modseq = rows->bare ? 0 : (uint64_t)db_i64(q, 3),
+                                            .size = rows->bare ? 0 : db_i64(q, 4)};
     }
     if (rows->n > begin)
         rows->r[rows->n - 1].ends_run = true;

@@ -19,6 +19,7 @@ struct entry_rows {
     size_t n, cap;
     bool cut;  /* set before reading: stop at max instead of failing */
     bool more; /* stopped so */
+    bool bare; /* set before reading: modseq and size are not needed, and stay 0 */
 };
 
 #define ENTRY_ROWS_SCOPE __attribute__((cleanup(entry_rows_done))) struct entry_rows

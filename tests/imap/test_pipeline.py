@@ -233,14 +233,14 @@ def test_mixed_with_random_splits(server, user):
 
 # --- very many messages -------------------------------------------------------------------------
 
-MANY = 25600
+MANY = 51200
 
 
 @pytest.fixture
 def many(imap):
     fill(imap, 100)
     imap.ok("SELECT", "INBOX")
-    for _ in range(8):
+    for _ in range(9):
         imap.ok("COPY", "1:*", "INBOX")
     assert imap.ok("STATUS", "INBOX", "(MESSAGES)")[0].text == b"STATUS INBOX (MESSAGES %d)" % MANY
     return imap
@@ -261,17 +261,17 @@ def test_store_in_slices_with_deliveries_between(server, many, user):
         assert len(fetched) == MANY and all(b"\\Flagged" in u.text for u in fetched)
         numbers = modseqs(told)
         assert len(set(numbers)) == 3 and numbers == sorted(numbers)
-        assert [numbers.count(n) for n in sorted(set(numbers))] == [10000, 10000, MANY - 20000]
+        assert [numbers.count(n) for n in sorted(set(numbers))] == [25000, 25000, MANY - 50000]
         # somebody changes two: UNCHANGEDSINCE leaves them in whatever slice they are
         other.ok("SELECT", "INBOX")
-        other.ok("STORE", "5,25000", "+FLAGS", "(other)")
-        told, text = many.run("STORE", "1:25600", f"(UNCHANGEDSINCE {max(numbers)})", "-FLAGS.SILENT",
+        other.ok("STORE", "5,30000", "+FLAGS", "(other)")
+        told, text = many.run("STORE", f"1:{MANY}", f"(UNCHANGEDSINCE {max(numbers)})", "-FLAGS.SILENT",
                               "(\\Flagged)")
-        assert text.startswith(b"OK [MODIFIED 5,25000]"), text
+        assert text.startswith(b"OK [MODIFIED 5,30000]"), text
         quiet = [u for u in told if re.match(rb"\d+ FETCH", u.text) and b"FLAGS" not in u.text]
         assert len(quiet) == MANY - 2
         loud = [u.text for u in told if b"FETCH" in u.text and b"FLAGS" in u.text]
-        assert [t.split()[0] for t in loud] == [b"5", b"25000"] and all(b"other" in t for t in loud)
+        assert [t.split()[0] for t in loud] == [b"5", b"30000"] and all(b"other" in t for t in loud)
 
 
 def test_expunge_in_slices(server, many, user):
@@ -305,7 +305,7 @@ def test_move_in_slices(many):
     kinds = [b"COPYUID" in u.text for u in told]
     assert kinds[:3] == [True] * 3 and not any(kinds[3:])
     pairs = [re.search(rb"COPYUID \d+ (\d+):(\d+) (\d+):(\d+)", u.text).groups() for u in told[:3]]
-    assert [p[0] for p in pairs] == [b"1", b"10001", b"20001"] and pairs[2][1] == b"%d" % MANY
+    assert [p[0] for p in pairs] == [b"1", b"25001", b"50001"] and pairs[2][1] == b"%d" % MANY
     assert all(int(a) - int(b) == int(c) - int(d) for a, b, c, d in pairs)
     assert sum(u.text.endswith(b"EXPUNGE") for u in told) == MANY
     assert got[2][0][0].text == b"STATUS Archive (MESSAGES %d)" % MANY
