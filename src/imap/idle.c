@@ -33,22 +33,30 @@ static void on_notice(struct notice_sub *sub, const struct notice *n)
     struct session *s = list_entry(sub, struct session, sub);
     if (!s->sel || s->closing || !s->conn || n->collection != s->sel->collection)
         return;
-    if (s->running || s->follows || s->mode != MODE_IDLE)
+    if (s->running || s->follows || s->mode != MODE_IDLE) {
         s->idle_dirty = true;
-    else
-        look(s);
+        return;
+    }
+    idle_share_moment(n);
+    look(s);
 }
 
-void idle_synced(struct session *s)
+static void look_again(struct session *s)
 {
     if (s->mode == MODE_IDLE && s->idle_dirty && !s->closing && !s->running && !s->follows)
         look(s);
 }
 
+void idle_synced(struct session *s)
+{
+    idle_share_moment(NULL);
+    look_again(s);
+}
+
 void idle_followed(struct session *s)
 {
     s->idle_dirty |= s->idle_alone;
-    idle_synced(s);
+    look_again(s);
 }
 
 void idle_end(struct session *s)
@@ -80,6 +88,7 @@ enum cmd_next cmd_idle(struct request *r, struct txn *t)
         s->sub = (struct notice_sub){.account = s->account, .loop = s->loop, .fn = on_notice};
         notice_subscribe(&s->sub);
         s->subscribed = true;
+        idle_share_moment(NULL);
         look(s);
     }
     return CMD_GONE;

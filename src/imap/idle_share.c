@@ -16,6 +16,8 @@ struct idle_share {
     struct link link;      /* the loop's bucket, as long as others may follow */
     struct link followers; /* struct session, by follow */
 
+    uint64_t moment;
+
     /* what the leader knew */
     uint64_t account, collection, modseq;
     struct view *view;
@@ -36,6 +38,25 @@ struct idle_share {
 /* Those of this loop: a loop is a thread. */
 static _Thread_local struct link shares[BUCKETS];
 
+static _Thread_local uint64_t moment;
+static _Thread_local struct {
+    uint64_t account, collection, modseq, moment;
+} told;
+
+void idle_share_moment(const struct notice *n)
+{
+    if (n && told.moment == moment && told.account == n->account &&
+        told.collection == n->collection && told.modseq == n->modseq)
+        return;
+    moment++;
+    if (!n)
+        return;
+    told.account = n->account;
+    told.collection = n->collection;
+    told.modseq = n->modseq;
+    told.moment = moment;
+}
+
 static struct link *bucket_of(const struct session *s)
 {
     uint64_t h = hash_u64(s->account * 0x9e3779b97f4a7c15u + s->sel->collection);
@@ -48,9 +69,9 @@ static struct link *bucket_of(const struct session *s)
 static bool knows_the_same(const struct idle_share *h, const struct session *s)
 {
     const struct selected *sel = s->sel;
-    return h->collection == sel->collection && h->account == s->account && h->view == sel->view &&
-           h->modseq == sel->modseq && h->keywords == sel->keywords && h->enabled == s->enabled &&
-           h->read_only == sel->read_only && !sel->delayed;
+    return h->moment == moment && h->collection == sel->collection && h->account == s->account &&
+           h->view == sel->view && h->modseq == sel->modseq && h->keywords == sel->keywords &&
+           h->enabled == s->enabled && h->read_only == sel->read_only && !sel->delayed;
 }
 
 bool idle_share_follow(struct session *s)
@@ -82,6 +103,7 @@ void idle_share_lead(struct request *r)
         return;
     struct idle_share *h = calloc(1, sizeof(*h));
     BUG_IF(!h);
+    h->moment = moment;
     h->account = s->account;
     h->collection = s->sel->collection;
     h->modseq = s->sel->modseq;
@@ -169,7 +191,8 @@ void idle_share_end(struct request *r, bool whole)
 {
     struct idle_share *h = r->share;
     r->share = NULL;
-    list_remove(&h->link); /* who looks from here on does not follow this one */
+    list_remove(&h->link);
+    idle_share_moment(NULL);
     for (struct link *l; (l = list_pop(&h->followers));) {
         struct session *s = list_entry(l, struct session, follow);
         s->follows = false;

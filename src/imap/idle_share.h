@@ -10,6 +10,10 @@ struct request;
 /* What one session found, for its followers. Lent to the request while its job runs. */
 struct idle_share;
 
+/* Before sessions look: what follows is one moment, in which nothing else comes to the loop. A look
+   that is under way may have missed what was told since it began, so only sessions of the same
+   moment share one. n: the notice that each of them has; NULL: this moment is a new one. */
+void idle_share_moment(const struct notice *n);
 /* With the session about to look: it follows somebody who is looking already. */
 bool idle_share_follow(struct session *s);
 /* Nobody is: others may follow this request. */

@@ -2,6 +2,8 @@
 it would have found by itself."""
 import re
 import threading
+import time
+import urllib.request
 
 from wire import Imap, Literal
 
@@ -64,6 +66,12 @@ class Idler:
         self.imap.close()
 
 
+def read_jobs(server):
+    url = f"http://{server.host}:{server.ports['METRICS']}/metrics"
+    text = urllib.request.urlopen(url, timeout=30).read().decode()
+    return int(re.search(r'^carbonado_jobs\w*\{place="read"\} (\d+)', text, re.M)[1])
+
+
 def open_all(server, user, n):
     kinds = [{}, {}, {"enable": "IMAP4rev2"}, {"enable": "QRESYNC"}, {"examine": True}]
     return [Idler(server, user, **kinds[i % len(kinds)]) for i in range(n)]
@@ -90,6 +98,20 @@ def test_all_hear_of_mail_flags_and_expunges(server, user):
                 assert b",".join(i.vanished) in (b"1,3", b"3,1")
             else:
                 assert i.flags[1] >= {b"\\Flagged", b"$New"}  # what was 2
+        for i in idlers:
+            i.end()
+
+
+def test_one_looks_for_all(server, user):
+    with Imap(server, user) as other:
+        idlers = [Idler(server, user, enable="IMAP4rev2") for _ in range(40)]
+        before = -1
+        while before != (before := read_jobs(server)):  # the looks at the beginning
+            time.sleep(0.3)
+        other.ok("APPEND", "INBOX", Literal(MAIL))
+        for i in idlers:
+            i.until(lambda i: i.exists == 1)
+        assert read_jobs(server) - before <= 10  # one a loop
         for i in idlers:
             i.end()
 
