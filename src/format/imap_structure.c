@@ -233,7 +233,7 @@ static void begin_single(const struct part *p, struct buf *out)
     buf_addc(out, ' ');
     imap_string(subtype, out);
     buf_addc(out, ' ');
-    if (!p->has_type && slice_eqi(type, S("text")))
+    if (!p->has_type && !p->params.n && slice_eqi(type, S("text")))
         buf_add(out, S("(\"charset\" \"us-ascii\")")); /* RFC 2045 5.2 */
     else
         write_params(&p->params, out);

@@ -46,6 +46,8 @@ static int read_type(struct part *p, struct slice v, struct arena *a)
     mime_skip(&v);
     struct slice type = token(&v);
     mime_skip(&v);
+    if (v.n && v.p[0] == ';') /* a charset or a name says something all the same */
+        return read_params(v, a, &p->params);
     if (!type.n || !v.n || v.p[0] != '/')
         return 0;
     v = slice_from(v, 1);

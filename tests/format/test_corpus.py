@@ -52,6 +52,8 @@ word-blank: Python puts a blank between an encoded word and the text that follow
 quoted-from: an mbox line ">From ..." before the header of a message inside is passed over here, and ends the header for Python
 empty-boundary: an empty boundary delimits nothing here
 from-prose: a line "From Russia with love" is text here, the beginning of a message for Python
+param-rule: parameters that are none: words without a value, no semicolon before them, a quote that never closes, a charset that Python has not
+cut-off: UTF-8 that ends inside of a character: U+FFFD stands for it here
 encoded-message: a message/rfc822 in base 64, which RFC 2045 6.4 forbids, is a file here and for GMime; Python reads the digits
 """.splitlines())
 
@@ -280,6 +282,46 @@ def python_addresses(values):
         return [spec for _, spec in email.utils.getaddresses(values) if spec]
     except RecursionError:
         return None
+
+
+def python_params(part, field):
+    """name: text; None where Python cannot decode it."""
+    raw = [latin(v) for n, v in part.raw_items() if n.lower() == field]
+    clean, found = email.message.Message(), {}
+    if raw:
+        clean[field] = eight_bit(raw[0])
+    for name, value in clean.get_params(header=field, failobj=[("", "")])[1:]:
+        if not name or name.lower() in found:
+            continue
+        if isinstance(value, tuple):
+            try:
+                value = value[2].encode("latin-1").decode(value[0] or "utf-8")
+            except (UnicodeError, LookupError):
+                value = None
+        elif "=?" in value:  # RFC 2047 5 forbids it there, and everybody does it
+            value = python_subject(re.sub(r"\r?\n", "", value))
+        found[name.lower()] = value and re.sub(r"[\0-\x1f\x7f]", "", value)
+    return found
+
+
+@needs_corpus
+def test_parameters_like_python():
+    found = set()
+    for name, message in theirs().items():
+        m, stack, parts = ours()[name], [message], []
+        if our_shape(m) != shape(walk(message)):
+            continue
+        while stack:
+            part = stack.pop()
+            parts.append(part)
+            nests = part.get_content_type() in ("message/rfc822", "message/global")
+            if part.is_multipart() and (nests or part.get_content_maintype() == "multipart"):
+                stack += reversed(part.get_payload())
+        for p, part in zip(m["parts"], parts):
+            for field, key in (("content-type", "params"), ("content-disposition", "disposition")):
+                if python_params(part, field) != {n.lower(): v for n, v in reversed(p[key])}:
+                    found.add(("python-params", name))
+    compare(("python-params",), found)
 
 
 def unfolded(text):
