@@ -1,14 +1,20 @@
 # The front door: each target is a line to a script or to Meson, which do the work.
 PYTHON = /usr/bin/python3
 
-.PHONY: all run check check-deep coverage bench fuzz format docs install deb clean setup
+.PHONY: all help run check check-deep coverage bench fuzz format docs install deb clean setup
 
+# Builds for release, in build-release.
 all: build-release/build.ninja
 	ninja -C build-release
 
 build-release/build.ninja:
 	scripts/setup build
 	meson setup build-release --buildtype=release
+
+# This list.
+help:
+	@awk '/^# / { text = text (text == "" ? "" : " ") substr($$0, 3); next } /^$$/ { text = "" } \
+	     /^[a-z-]+:/ && text != "" { sub(":.*", ""); sub("\\. .*", ".", text); printf "  make %-12s %s\n", $$0, text; text = "" }' Makefile
 
 # Serves a demo installation in the foreground: packages, build, accounts, mail, addresses.
 run:
@@ -43,6 +49,7 @@ bench:
 	@scripts/setup bench
 	@bench/run
 
+# Formats the source as .clang-format says.
 format:
 	git ls-files -z 'src/*.c' 'src/*.h' 'bench/*.c' 'bench/*.h' | xargs -0 clang-format -i
 
@@ -50,6 +57,7 @@ format:
 docs: all
 	ninja -C build-release docs
 
+# Installs what is in build-release: the program, its pages, completion, service (DESTDIR=...).
 install: all
 	meson install -C build-release --no-rebuild
 
@@ -58,6 +66,7 @@ deb:
 	@scripts/setup build
 	@$(PYTHON) scripts/make-deb
 
+# Removes all build folders; demo-state, the installation of make run, stays.
 clean:
 	rm -rf build build-release build-check build-clang build-tsan build-fuzz build-coverage build-deb
 
