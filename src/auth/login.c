@@ -20,12 +20,29 @@ METRIC_COUNTER_BY(auth_logins_total, "result", "ok wrong refused", "Log-ins by t
 
 static const char wrong[] = "wrong name or password";
 
+/* RFC 5802 5.1, RFC 4616 2: a name is compared as SASLprep has it. That is not made for addresses
+   (RFC 4013 4): one in Arabic letters and a Latin domain is refused by it, and an address may be
+   spelled with letters that it would replace, so that the name as it was said is looked for, too.
+ */
+static int find_account(struct slice name, struct arena *a, struct account_info *ret, struct err *e)
+{
+    BUF_SCOPE prepared = {.max = 8 * AUTH_NAME_MAX};
+    if (auth_prepare(name, &prepared) && prepared.n && !prepared.failed &&
+        !slice_eq(buf_slice(&prepared), name)) {
+        if (directory_login(buf_slice(&prepared), a, ret, e) == 0)
+            return 0;
+        if (e->code != ERR_NOTFOUND && e->code != ERR_SYNTAX)
+            return -1;
+    }
+    return directory_login(name, a, ret, e);
+}
+
 int login_begin(const struct auth_peer *peer, struct slice name, struct arena *a, struct login *ret,
                 struct err *e)
 {
     struct login l = {.info.id = 0};
     struct err why = {0};
-    if (directory_login(name, a, &l.info, &why)) {
+    if (find_account(name, a, &l.info, &why)) {
         if (why.code != ERR_NOTFOUND && why.code != ERR_SYNTAX)
             return err_set(e, why.code, "%s", why.text);
         l.info = (struct account_info){.id = 0};
@@ -52,7 +69,7 @@ static int authorize(const struct login *l, struct slice authzid, struct arena *
     *ret = l->info;
     if (!authzid.n)
         return 0;
-    if (directory_login(authzid, a, ret, NULL))
+    if (find_account(authzid, a, ret, &(struct err){0}))
         return -1;
     return ret->id == l->info.id || (l->info.flags & ACCOUNT_ADMIN) ? 0 : -1;
 }

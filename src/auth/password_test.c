@@ -140,6 +140,52 @@ static void passwords_are_prepared(void **state)
     assert_int_equal(attempt(&tls, "raw", S("not utf-8 \xff\xff")), ERR_AUTH);
 }
 
+/* RFC 4013 3, and what 2.3 and 2.4 forbid. */
+static void names_and_passwords_by_saslprep(void **state)
+{
+    static const struct {
+        const char *in, *out; /* out NULL: an error */
+    } rows[] = {
+        {"I\xc2\xadX", "IX"},
+        {"user", "user"},
+        {"USER", "USER"},
+        {"\xc2\xaa", "a"},
+        {"\xe2\x85\xa8", "IX"},
+        {"\x07", NULL},
+        {"a\x7f", NULL},
+        {"a\xc2\x85", NULL},         /* C.2.2 */
+        {"a\xee\x80\x80", NULL},     /* C.3: private use */
+        {"a\xef\xbf\xbe", NULL},     /* C.4: no character */
+        {"a\xef\xbf\xbd", NULL},     /* C.6 */
+        {"a\xe2\xbf\xb0", NULL},     /* C.7 */
+        {"a\xe2\x80\x8e", NULL},     /* C.8 */
+        {"a\xf3\xa0\x80\x81", NULL}, /* C.9: tags */
+        {"\xd8\xa7"
+         "1",
+         NULL}, /* 2.4: begins with Arabic and ends with none */
+        {"\xd8\xa7"
+         "1\xd8\xa8",
+         "\xd8\xa7"
+         "1\xd8\xa8"},
+        {"a\xc2\xa0z", "a z"},
+        {"a\xe1\x9a\x80z", "a z"},
+        {"\xed\xa0\x80", NULL}, /* a surrogate is no UTF-8 */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        BUF_SCOPE out = {0};
+        bool good = auth_prepare(slice_str(rows[i].in), &out);
+        if (good != (rows[i].out != NULL) ||
+            (good && !slice_eq(buf_slice(&out), slice_str(rows[i].out))))
+            fail_msg("row %zu: %d \"%.*s\"", i, good, SARG(buf_slice(&out)));
+    }
+    account("ann@x.test", "a secret", 0);
+    account("\xd8\xb9\xd9\x84\xd9\x8a@x.test", "a secret", 0); /* Arabic, and Latin behind it */
+    assert_int_equal(attempt(&tls, "\xd8\xb9\xd9\x84\xd9\x8a@x.test", S("a secret")), ERR_OK);
+    assert_int_equal(attempt(&tls, "\xef\xbd\x81nn", S("a secret")), ERR_OK); /* a wide a */
+    assert_int_equal(attempt(&tls, "ann\x07", S("a secret")), ERR_AUTH);
+}
+
 static void no_scram_when_it_is_off(void **state)
 {
     (void)state;
@@ -263,6 +309,7 @@ int main(void)
         TEST(a_new_password_ends_the_old_one),
         TEST(limits_of_new_passwords),
         TEST(passwords_are_prepared),
+        TEST(names_and_passwords_by_saslprep),
         TEST(no_scram_when_it_is_off),
         TEST(nobody_takes_as_long_as_somebody),
         TEST(many_failures_make_it_busy),

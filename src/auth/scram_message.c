@@ -69,7 +69,7 @@ static bool are_extensions(struct slice rest)
     while (rest.p) {
         struct slice field = slice_cut(&rest, ',');
         if (field.n < 3 || !ascii_alpha(field.p[0]) || field.p[1] != '=' || !utf8_valid(field) ||
-            slice_find(field, '\0') >= 0)
+            slice_find(field, '\0') >= 0 || field.p[0] == 'm') /* 5.1: m is never let pass */
             return false;
     }
     return true;

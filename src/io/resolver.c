@@ -124,18 +124,15 @@ static int by_preference(const void *a, const void *b)
     return x->luck < y->luck ? -1 : x->luck > y->luck;
 }
 
-/* RFC 5321 5.1, RFC 7505 */
-int dns_mx(struct slice domain, struct arena *a, struct dns_mx **ret, size_t *ret_n,
-           bool *ret_null_mx, struct err *e)
+/* RFC 1035 3.3.9, RFC 5321 5.1, RFC 7505 */
+int dns_mx_read(const struct dns_records *r, struct slice domain, struct arena *a,
+                struct dns_mx **ret, size_t *ret_n, bool *ret_null_mx, struct err *e)
 {
-    struct dns_records r;
     struct ranked ranked[MX_MAX];
     size_t n = 0;
     bool null_mx = false;
-    if (dns_ask(domain, DNS_MX, a, &r, e))
-        return -1;
-    for (size_t i = 0; i < r.n && n < MX_MAX; i++) {
-        struct slice d = r.data[i], host;
+    for (size_t i = 0; i < r->n && n < MX_MAX; i++) {
+        struct slice d = r->data[i], host;
         if (d.n < 3 || dns_name_to_text(slice_from(d, 2), a, &host))
             continue;
         if (slice_eq(host, S("."))) {
@@ -158,6 +155,15 @@ int dns_mx(struct slice domain, struct arena *a, struct dns_mx **ret, size_t *re
     *ret_n = n;
     *ret_null_mx = null_mx && n == 0;
     return 0;
+}
+
+int dns_mx(struct slice domain, struct arena *a, struct dns_mx **ret, size_t *ret_n,
+           bool *ret_null_mx, struct err *e)
+{
+    struct dns_records r;
+    return dns_ask(domain, DNS_MX, a, &r, e)
+               ? -1
+               : dns_mx_read(&r, domain, a, ret, ret_n, ret_null_mx, e);
 }
 
 int dns_addresses(struct slice host, struct arena *a, struct dns_address **ret, size_t *ret_n,
@@ -209,17 +215,16 @@ int dns_ptr(struct slice address, struct arena *a, struct slice *ret_name, struc
     return err_set(e, ERR_NOTFOUND, "DNS: %.*s has no usable name", SARG(address));
 }
 
-int dns_txt(struct slice name, struct arena *a, struct slice **ret, size_t *ret_n, struct err *e)
+/* RFC 1035 3.3, 3.3.14: one or more strings, a length in front of each. */
+int dns_txt_read(const struct dns_records *r, struct arena *a, struct slice **ret, size_t *ret_n,
+                 struct err *e)
 {
-    struct dns_records r;
-    if (dns_ask(name, DNS_TXT, a, &r, e))
-        return -1;
-    struct slice *list = arena_new(a, struct slice, r.n);
+    struct slice *list = arena_new(a, struct slice, r->n);
     if (!list)
         return err_set(e, ERR_LIMIT, "DNS: answers too large");
-    for (size_t i = 0; i < r.n; i++) {
+    for (size_t i = 0; i < r->n; i++) {
         BUF_SCOPE b = {.max = 65535};
-        for (struct slice d = r.data[i]; d.n;) {
+        for (struct slice d = r->data[i]; d.n;) {
             size_t n = (unsigned char)d.p[0];
             buf_add(&b, slice_sub(d, 1, n + 1));
             d = slice_from(d, n + 1);
@@ -229,6 +234,12 @@ int dns_txt(struct slice name, struct arena *a, struct slice **ret, size_t *ret_
             return err_set(e, ERR_LIMIT, "DNS: answers too large");
     }
     *ret = list;
-    *ret_n = r.n;
+    *ret_n = r->n;
     return 0;
+}
+
+int dns_txt(struct slice name, struct arena *a, struct slice **ret, size_t *ret_n, struct err *e)
+{
+    struct dns_records r;
+    return dns_ask(name, DNS_TXT, a, &r, e) ? -1 : dns_txt_read(&r, a, ret, ret_n, e);
 }

@@ -286,6 +286,9 @@ SSL *tls_client_session(struct slice name, bool verify, struct err *e)
     BUG_IF(!ssl);
     bool is_address = tls_is_address(host);
     bool ok = true;
+    /* RFC 6125 6.4.3, 6.4.4: "*" is a whole label, and a common name is no identity */
+    SSL_set_hostflags(ssl,
+                      X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     if (verify && is_address)
         ok = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
     else if (verify)

@@ -18,25 +18,28 @@
 #include "io/conn.h"
 #include "io/loop.h"
 
-METRIC_COUNTER_BY(metrics_requests, "code", "200 400 404 405 431 505",
+METRIC_COUNTER_BY(metrics_requests, "code", "200 400 404 405 414 431 501 505",
                   "Requests to the metrics port.");
 
 /* A request has REQUEST_MS from its first byte to its last. */
 enum { HEADER_MAX = 8192, IDLE_MS = 60 * 1000, REQUEST_MS = 10 * 1000 };
-enum code_index { OK, BAD, NOT_FOUND, NOT_ALLOWED, TOO_LARGE, VERSION };
+enum code_index { OK, BAD, NOT_FOUND, NOT_ALLOWED, TOO_LONG, TOO_LARGE, UNKNOWN, VERSION };
 
 static const char *const status_lines[] = {
     [OK] = "200 OK",
     [BAD] = "400 Bad Request",
     [NOT_FOUND] = "404 Not Found",
     [NOT_ALLOWED] = "405 Method Not Allowed",
+    [TOO_LONG] = "414 URI Too Long",
     [TOO_LARGE] = "431 Request Header Fields Too Large",
+    [UNKNOWN] = "501 Not Implemented",
     [VERSION] = "505 HTTP Version Not Supported",
 };
 
 struct request {
     struct slice path;
     bool head, close;
+    bool old; /* HTTP/1.0: no Host, and the connection ends (RFC 9112 9.3) */
 };
 
 /* --- what it says about the process ------------------------------------------------------- */
@@ -123,15 +126,26 @@ static void print_process(struct buf *out)
 }
 
 /* --- HTTP --------------------------------------------------------------------------------- */
+/* "Sun, 06 Nov 1994 08:49:37 GMT"; no locale is ever set */
+static void http_date(char out[40])
+{
+    time_t now = (time_t)clock_now();
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    strftime(out, 40, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+}
+
 static void reply(struct conn *c, enum code_index code, struct slice type, struct slice body,
                   const struct request *r)
 {
     bool close = !r || r->close || code != OK;
+    char date[40];
+    http_date(date);
     metric_add(&metric_metrics_requests, code, 1);
     conn_printf(c,
-                "HTTP/1.1 %s\r\nContent-Type: %.*s\r\nContent-Length: %zu\r\n"
+                "HTTP/1.1 %s\r\nDate: %s\r\nContent-Type: %.*s\r\nContent-Length: %zu\r\n"
                 "X-Content-Type-Options: nosniff\r\n%s%s\r\n",
-                status_lines[code], SARG(type), body.n,
+                status_lines[code], date, SARG(type), body.n,
                 code == NOT_ALLOWED ? "Allow: GET, HEAD\r\n" : "",
                 close ? "Connection: close\r\n" : "");
     if (!r || !r->head)
@@ -167,6 +181,37 @@ static bool is_text(struct slice s)
     return true;
 }
 
+/* RFC 9112 3.2: uri-host [":" port]. */
+static bool is_host(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!ascii_alpha(s.p[i]) && !ascii_digit(s.p[i]) && !strchr("-._~%!$&'()*+,;=:[]", s.p[i]))
+            return false;
+    return true;
+}
+
+/* A method that HTTP knows is not allowed here; another is not known (RFC 9112 3.1). */
+static bool is_method(struct slice s)
+{
+    static const char *const known[] = {"POST",    "PUT",   "DELETE", "CONNECT",
+                                        "OPTIONS", "TRACE", "PATCH"};
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        if (slice_eq(s, slice_str(known[i])))
+            return true;
+    return false;
+}
+
+/* RFC 9112 2.3, 2.5: any minor version of 1 is answered as what it has in common with 1.1. */
+static enum code_index read_version(struct slice s, struct request *r)
+{
+    if (s.n != 8 || !slice_starts(s, S("HTTP/")) || !ascii_digit(s.p[5]) || s.p[6] != '.' ||
+        !ascii_digit(s.p[7]))
+        return BAD;
+    r->old = s.p[7] == '0';
+    r->close = r->old;
+    return s.p[5] == '1' ? OK : VERSION;
+}
+
 /* Each field line; a body in any form is not ours to read. */
 static enum code_index read_fields(struct slice fields, struct request *r)
 {
@@ -183,14 +228,14 @@ static enum code_index read_fields(struct slice fields, struct request *r)
             (slice_eqi(name, S("content-length")) && !slice_eq(value, S("0"))))
             return BAD;
         if (slice_eqi(name, S("host"))) {
-            if (host)
+            if (host || !is_host(value))
                 return BAD;
             host = true;
         }
         if (slice_eqi(name, S("connection")) && slice_searchi(value, S("close")) >= 0)
             r->close = true;
     }
-    return host ? OK : BAD;
+    return host || r->old ? OK : BAD;
 }
 
 static enum code_index read_head(struct slice head, struct request *r)
@@ -200,18 +245,20 @@ static enum code_index read_head(struct slice head, struct request *r)
     struct slice method = slice_cut(&line, ' '), target = slice_cut(&line, ' '), version = line;
     if (!is_token(method) || target.n == 0 || !is_text(target))
         return BAD;
-    if (!slice_eq(version, S("HTTP/1.1")))
-        return slice_starts(version, S("HTTP/")) ? VERSION : BAD;
-    enum code_index code = read_fields(slice_from(head, (size_t)end + 2), r);
+    enum code_index code = read_version(version, r);
+    if (code == OK)
+        code = read_fields(slice_from(head, (size_t)end + 2), r);
     if (code != OK)
         return code;
     r->head = slice_eq(method, S("HEAD"));
     if (!r->head && !slice_eq(method, S("GET")))
-        return NOT_ALLOWED;
+        return is_method(method) ? NOT_ALLOWED : UNKNOWN;
     if (slice_startsi(target, S("http://"))) { /* 3.2.2: MUST be accepted in that form too */
         ptrdiff_t slash = slice_find(slice_from(target, 7), '/');
         target = slash < 0 ? S("/") : slice_from(target, 7 + (size_t)slash);
     }
+    if (!slice_starts(target, S("/"))) /* 3.2: in no other form */
+        return BAD;
     r->path = slice_cut(&target, '?');
     return OK;
 }
@@ -266,7 +313,8 @@ static size_t take_requests(struct conn *c, struct slice in)
         if (end < 0 && rest.n < HEADER_MAX)
             break;
         if (end < 0) {
-            refuse(c, TOO_LARGE, NULL);
+            bool line = slice_search(slice_sub(rest, 0, HEADER_MAX), S("\r\n")) < 0;
+            refuse(c, line ? TOO_LONG : TOO_LARGE, NULL);
             return in.n;
         }
         struct request r = {0};
