@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -75,6 +76,22 @@ ptrdiff_t fd_pread_full(int fd, void *p, size_t n, int64_t offset)
     ptrdiff_t got = pread_full(fd, p, n, offset);
     spent_add(SPENT_DISK, clock_mono_us() - began);
     return got;
+}
+
+int fd_unnamed(const char *dir, int *ret_fd, struct err *e)
+{
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        char path[4096]; /* file systems without O_TMPFILE */
+        if (snprintf(path, sizeof(path), "%s/carbonado.XXXXXX", dir) >= (int)sizeof(path))
+            return err_set(e, ERR_IO, "the path of a temporary file is too long");
+        fd = mkostemp(path, O_CLOEXEC);
+        if (fd < 0)
+            return err_errno(e, ERR_IO, "temporary file in %s", dir);
+        unlink(path);
+    }
+    *ret_fd = fd;
+    return 0;
 }
 
 int file_read(const char *path, struct buf *b, struct err *e)

@@ -18,6 +18,9 @@ int fd_write_all(int fd, const void *p, size_t n);
 int fd_pwrite_all(int fd, const void *p, size_t n, int64_t at);
 ptrdiff_t fd_pread_full(int fd, void *p, size_t n, int64_t at);
 
+/* A file without a name in the directory, for reading and writing; gone with its descriptor. */
+int fd_unnamed(const char *dir, int *ret_fd, struct err *e);
+
 /* Whole file into b (its limit applies: ERR_LIMIT). ERR_NOTFOUND when there is none. */
 int file_read(const char *path, struct buf *b, struct err *e);
 

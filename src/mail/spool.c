@@ -2,10 +2,6 @@
    here is synced, because nothing is acknowledged before the store has the bytes. */
 #include "mail/spool.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -29,22 +25,6 @@ void spool_done(struct spool *s)
     s->size = 0;
 }
 
-static int open_unnamed(struct err *e)
-{
-    const char *dir = setting_text(&set_mail_spool_dir);
-    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        return fd;
-    char path[512]; /* file systems without O_TMPFILE */
-    if (snprintf(path, sizeof(path), "%s/carbonado.XXXXXX", dir) >= (int)sizeof(path))
-        return err_set(e, ERR_IO, "mail.spool_dir is too long");
-    fd = mkostemp(path, O_CLOEXEC);
-    if (fd < 0)
-        return err_errno(e, ERR_IO, "temporary file in %s", dir);
-    unlink(path);
-    return fd;
-}
-
 int spool_flush(struct spool *s, struct err *e)
 {
     if (s->fd < 0 || s->memory.n == 0)
@@ -59,7 +39,7 @@ int spool_add(struct spool *s, struct slice bytes, struct err *e)
 {
     while (bytes.n) {
         if (s->memory.n == SPOOL_MEMORY) {
-            if (s->fd < 0 && (s->fd = open_unnamed(e)) < 0)
+            if (s->fd < 0 && fd_unnamed(setting_text(&set_mail_spool_dir), &s->fd, e))
                 return -1;
             if (spool_flush(s, e))
                 return -1;
@@ -89,7 +69,7 @@ bool spool_is_full(const struct spool *s)
 
 int spool_write(struct spool *s, struct err *e)
 {
-    if (s->fd < 0 && (s->fd = open_unnamed(e)) < 0)
+    if (s->fd < 0 && fd_unnamed(setting_text(&set_mail_spool_dir), &s->fd, e))
         return -1;
     return spool_flush(s, e);
 }

@@ -17,6 +17,7 @@
 #include "mail/outcome.h"
 #include "mail/queue.h"
 #include "mail/route.h"
+#include "mail/spool.h"
 #include "mail/unreachable.h"
 
 enum { HEADER_MAX = 1024 * 1024 };
@@ -83,15 +84,22 @@ static void set_all(struct queue_run *r, enum mail_result result, const char *st
  */
 static int make_ready(struct queue_run *r, struct message_ready **ret, struct err *e)
 {
-    BUF_SCOPE bytes = {.max = r->t->m.blob.size + 1};
-    uint64_t at = 0, size = r->t->m.blob.size;
-    while (at < size) {
-        uint64_t n = size - at < MiB ? size - at : MiB;
-        if (blob_read(r->blob, at, n, &bytes, e))
-            return -1;
-        at += n;
+    struct spool s;
+    BUF_SCOPE piece = {.max = SPOOL_MEMORY + 1};
+    uint64_t size = r->t->m.blob.size;
+    int rc = 0;
+    spool_init(&s);
+    for (uint64_t at = 0; at < size && rc == 0; at += SPOOL_MEMORY) {
+        buf_reset(&piece);
+        rc = blob_read(r->blob, at, SPOOL_MEMORY, &piece, e) || spool_add(&s, buf_slice(&piece), e);
     }
-    return message_ready_make(buf_slice(&bytes), ret, e);
+    if (rc == 0)
+        rc = spool_flush(&s, e);
+    if (rc == 0)
+        rc = s.fd >= 0 ? message_ready_make_fd(s.fd, s.size, ret, e)
+                       : message_ready_make(buf_slice(&s.memory), ret, e);
+    spool_done(&s);
+    return rc ? -1 : 0;
 }
 
 /* The write jobs of one task; the thread of the queue waits for all of them. */

@@ -18,7 +18,7 @@ static struct blob_staged *staged_new(uint64_t size, struct err *e)
     struct blob_staged *s = calloc(1, sizeof *s);
     BUG_IF(!s);
     s->refs = 1;
-    if (frames_begin(&s->frames, size + 1, e)) {
+    if (frames_begin(&s->frames, size + 1, store_packs_dir(), e)) {
         blob_staged_unref(s);
         return NULL;
     }

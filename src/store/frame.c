@@ -2,14 +2,17 @@
    few that run at once are kept and used again. */
 #include "store/frame.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <openssl/evp.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 #include <zstd.h>
 
+#include "base/fd.h"
 #include "base/setting.h"
 
 SETTING(
@@ -87,10 +90,10 @@ __attribute__((destructor)) static void kept_free(void)
         ZSTD_freeDCtx(kept.d[--kept.nd]);
 }
 
-int frames_begin(struct frames *f, uint64_t max, struct err *e)
+int frames_begin(struct frames *f, uint64_t max, const char *dir, struct err *e)
 {
-    *f = (struct frames){0};
-    buf_init(&f->bytes, max);
+    *f = (struct frames){.max = max, .dir = dir};
+    buf_init(&f->bytes, dir && max > 2 * FRAMES_MEMORY ? 2 * FRAMES_MEMORY : (size_t)max);
     f->part = malloc(FRAME_SIZE);
     f->sha = EVP_MD_CTX_new();
     BUG_IF(!f->part || !f->sha);
@@ -115,9 +118,23 @@ static size_t pack(ZSTD_CCtx *c, struct slice content, char *room)
     return ZSTD_isError(n) || n > most ? 0 : n;
 }
 
+/* What is in memory goes to the file. */
+static int spill(struct frames *f, struct err *e)
+{
+    if (!f->in_file && fd_unnamed(f->dir, &f->file, e))
+        return -1;
+    f->in_file = true;
+    if (fd_write_all(f->file, f->bytes.p, f->bytes.n))
+        return err_errno(e, ERR_IO, "temporary file of the store");
+    buf_reset(&f->bytes);
+    return 0;
+}
+
 static int frame_add(struct frames *f, struct slice content, struct err *e)
 {
-    char *room = buf_space(&f->bytes, content.n);
+    if (f->dir && f->bytes.n + content.n > FRAMES_MEMORY && spill(f, e))
+        return -1;
+    char *room = content.n <= f->max - f->stored ? buf_space(&f->bytes, content.n) : NULL;
     if (!room)
         return err_set(e, ERR_LIMIT, "content is too large to store");
     ZSTD_CCtx *c = packer_take();
@@ -128,6 +145,7 @@ static int frame_add(struct frames *f, struct slice content, struct err *e)
         memcpy(room, content.p, content.n);
     fr.sum = XXH3_64bits(room, fr.stored);
     f->bytes.n += fr.stored;
+    f->stored += fr.stored;
     if (f->n == f->cap) {
         f->cap = f->cap ? f->cap * 2 : 1;
         f->table = reallocarray(f->table, f->cap, sizeof *f->table);
@@ -173,6 +191,11 @@ int frames_end(struct frames *f, struct err *e)
     f->part_n = 0;
     EVP_MD_CTX_free(f->sha);
     f->sha = NULL;
+    if (f->in_file) {
+        if (spill(f, e))
+            return -1;
+        buf_done(&f->bytes);
+    }
     if (f->bytes.n) { /* give back what doubling took too much */
         char *p = realloc(f->bytes.p, f->bytes.n);
         if (p) {
@@ -189,7 +212,24 @@ void frames_done(struct frames *f)
     free(f->table);
     free(f->part);
     EVP_MD_CTX_free(f->sha);
+    if (f->in_file)
+        close(f->file);
     *f = (struct frames){0};
+}
+
+int frames_copy(const struct frames *f, int to, uint64_t at)
+{
+    char piece[FRAME_SIZE];
+    for (uint64_t from = 0; from < f->stored;) {
+        size_t n = f->stored - from < sizeof piece ? (size_t)(f->stored - from) : sizeof piece;
+        ptrdiff_t got = fd_pread_full(f->file, piece, n, (int64_t)from);
+        if (got >= 0 && got != (ptrdiff_t)n)
+            errno = EIO;
+        if (got != (ptrdiff_t)n || fd_pwrite_all(to, piece, n, (int64_t)(at + from)))
+            return -1;
+        from += n;
+    }
+    return 0;
 }
 
 int frame_unpack(const struct frame *f, const char *stored, char *out, size_t want, struct err *e)

@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-enum { FRAME_SIZE = 65536, FRAME_HASH = 32 };
+enum { FRAME_SIZE = 65536, FRAME_HASH = 32, FRAMES_MEMORY = 256 * 1024 };
 
 struct frame {
     uint32_t stored; /* bytes in the pack */
@@ -20,19 +20,26 @@ struct frames {
     unsigned char hash[FRAME_HASH];
     struct frame *table;
     size_t n, cap;
-    struct buf bytes; /* the stored frames, one after the other */
+    uint64_t stored;  /* bytes of all frames */
+    struct buf bytes; /* the stored frames, one after the other, when they are not in the file */
+    bool in_file;
+    int file; /* without a name */
     /* while it is being made */
-    char *part; /* a frame not yet full */
+    uint64_t max;
+    const char *dir; /* what is over FRAMES_MEMORY goes to a file here; NULL: stays in memory */
+    char *part;      /* a frame not yet full */
     size_t part_n;
     void *sha;
 };
 
-/* max: limit on the stored bytes. Feed any pieces, then end; ERR_LIMIT when memory or limit fail.
-   frames_done is right at any point. */
-int frames_begin(struct frames *f, uint64_t max, struct err *e);
+/* max: limit on the stored bytes; dir: see above, lives as long. Feed any pieces, then end;
+   ERR_LIMIT when memory or limit fail, ERR_IO. frames_done is right at any point. */
+int frames_begin(struct frames *f, uint64_t max, const char *dir, struct err *e);
 int frames_feed(struct frames *f, struct slice content, struct err *e);
 int frames_end(struct frames *f, struct err *e);
 void frames_done(struct frames *f);
+/* The stored frames of one that is in a file, to another file. -1 with errno. */
+int frames_copy(const struct frames *f, int to, uint64_t at);
 
 /* Stored bytes of one frame to its content: exactly want bytes at out. ERR_CORRUPT. Of a frame that
    is stored plain out may be stored. */

@@ -6,6 +6,9 @@
 #include "io/loop.h"
 #include "store/notice.h"
 #include "store/outbox.h"
+#include "store/check.h"
+#include "store/message_ready.h"
+#include "store/shard.h"
 #include "store/test_store.h"
 
 enum { ACCOUNT = 6 };
@@ -268,6 +271,103 @@ static void commits_are_told(void **state)
     test_store_close();
 }
 
+/* --- large messages --------------------------------------------------------------------------- */
+
+enum { LARGE = 3 };
+static const size_t large_size[LARGE] = {700, 3000000, 900};
+
+/* Bytes that do not shrink. */
+static char *large_text(size_t i)
+{
+    char *p = malloc(large_size[i]);
+    uint32_t seed = (uint32_t)i + 9;
+    size_t n = (size_t)snprintf(p, 100, "Subject: %zu\r\n\r\n", i);
+    for (; n < large_size[i]; n++) {
+        seed = seed * 1664525u + 1013904223u;
+        p[n] = (char)(128 + (seed >> 24) % 128);
+    }
+    return p;
+}
+
+static int add_large(struct txn *t, void *arg, struct err *e)
+{
+    struct message_ready **m = arg;
+    struct message_add how = {.collection = 1};
+    for (size_t i = 0; i < LARGE; i++)
+        if (message_add(t, m[i], &how, NULL, NULL, e))
+            return -1;
+    return 0;
+}
+
+static void assert_large(size_t i, const struct entry *en)
+{
+    struct err e = {0};
+    BUF_SCOPE got = {0};
+    struct message_bytes *b;
+    char *want = large_text(i);
+    if (message_open(en, &b, &e) || message_read(b, 0, message_size(b), &got, &e))
+        fail_msg("%s", e.text);
+    message_close(b);
+    assert_true(slice_eq(buf_slice(&got), slice_of(want, large_size[i])));
+    free(want);
+}
+
+/* What is staged of a large one stands in a file, and goes from there to its place between others.
+ */
+static void large_messages_are_not_held(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct txn *t;
+    struct entry_walk *w;
+    struct entry en;
+    struct message_ready *m[LARGE];
+    struct store_check_report r = {0};
+    test_store_open(1);
+    for (size_t i = 0; i < LARGE; i++) {
+        char *p = large_text(i);
+        assert_int_equal(message_ready_make(slice_of(p, large_size[i]), &m[i], &e), 0);
+        free(p);
+        const struct frames *f = &m[i]->staged->frames;
+        assert_int_equal(f->in_file, large_size[i] > FRAMES_MEMORY);
+        assert_true(f->bytes.cap <= 1000);
+    }
+    if (store_write(2, add_large, m, &e))
+        fail_msg("%s", e.text);
+    test_store_again();
+    assert_int_equal(txn_read(2, &t, &e), 0);
+    assert_int_equal(entry_walk_open(t, 1, 0, NULL, ENTRY_BYTES, &w, &e), 0);
+    for (size_t i = 0; i < LARGE; i++) {
+        assert_int_equal(entry_walk_next(w, &en, &e), 1);
+        assert_large(i, &en);
+    }
+    entry_walk_close(w);
+    txn_end(t);
+    for (size_t i = 0; i < LARGE; i++)
+        message_ready_unref(m[i]);
+    store_close();
+    assert_int_equal(store_check(test_dir, false, NULL, NULL, NULL, &r, &e), 0);
+    assert_int_equal(r.problems, 0);
+    nftw(test_dir, test_rm, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void no_room_for_a_large_message(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct frames f;
+    char *p = large_text(1);
+    assert_int_equal(frames_begin(&f, large_size[1], "/nowhere/at/all", &e), 0);
+    assert_int_equal(frames_feed(&f, slice_of(p, large_size[1]), &e), -1);
+    assert_int_equal(e.code, ERR_IO);
+    frames_done(&f);
+    assert_int_equal(frames_begin(&f, large_size[1] - 1, "/tmp", &e), 0);
+    assert_true(frames_feed(&f, slice_of(p, large_size[1]), &e) || frames_end(&f, &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    frames_done(&f);
+    free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +375,8 @@ int main(void)
         cmocka_unit_test(quota_and_spool),
         cmocka_unit_test(outbox_drains),
         cmocka_unit_test(commits_are_told),
+        cmocka_unit_test(large_messages_are_not_held),
+        cmocka_unit_test(no_room_for_a_large_message),
     };
     return RUN_TESTS(tests);
 }

@@ -194,7 +194,7 @@ void record_head(const struct frames *f, const struct record_origin *o, uint64_t
     put64(p + 8, mark);
     memcpy(p + 16, f->hash, FRAME_HASH);
     put64(p + 48, f->size);
-    put64(p + 56, f->bytes.n);
+    put64(p + 56, f->stored);
     put64(p + 64, o->account);
     put64(p + 72, o->collection);
     put64(p + 80, (uint64_t)o->made_at);

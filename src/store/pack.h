@@ -66,7 +66,7 @@ void record_head(const struct frames *f, const struct record_origin *o, uint64_t
 void record_remark(char *head, size_t n, uint64_t mark);
 static inline uint64_t record_length(const struct frames *f)
 {
-    return RECORD_HEAD + (uint64_t)RECORD_FRAME * f->n + f->bytes.n;
+    return RECORD_HEAD + (uint64_t)RECORD_FRAME * f->n + f->stored;
 }
 
 /* Reads the head of the record at an offset; it must end at or before `end`. */

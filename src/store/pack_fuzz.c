@@ -21,7 +21,7 @@ static bool feed(void *ctx, struct slice piece)
 static void make(struct slice in, enum fuzz_split split, struct buf *out)
 {
     struct frames f = {0};
-    BUG_IF(frames_begin(&f, (uint64_t)1 << 30, NULL));
+    BUG_IF(frames_begin(&f, (uint64_t)1 << 30, NULL, NULL));
     fuzz_feed(in, split, feed, &f);
     BUG_IF(frames_end(&f, NULL) || f.size != in.n);
     record_head(&f, &(struct record_origin){.account = 1, .collection = 2, .made_at = 3}, MARK,

@@ -25,7 +25,7 @@ static uint64_t put(int fd, uint64_t mark, uint64_t at, struct slice content, si
 {
     struct frames f;
     struct err e = {0};
-    assert_int_equal(frames_begin(&f, (size_t)64 << 20, &e), 0);
+    assert_int_equal(frames_begin(&f, (size_t)64 << 20, NULL, &e), 0);
     for (size_t i = 0; i < content.n; i += step)
         assert_int_equal(frames_feed(&f, slice_sub(content, i, i + step), &e), 0);
     assert_int_equal(frames_end(&f, &e), 0);

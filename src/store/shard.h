@@ -123,6 +123,8 @@ bool store_is_open(void);
 struct shard *shard_at(unsigned i);
 struct shard *shard_of(uint64_t account);
 const char *store_dir(void);
+/* STATE/packs, for temporary files too; NULL: nothing is open for writing. */
+const char *store_packs_dir(void);
 int shard_open_db(struct shard *s, struct err *e);
 
 /* STATE/shards/format and STATE/shards/lock (ERR_BUSY: another process has the store open). */

@@ -32,7 +32,7 @@ static struct {
     unsigned n;
     struct shard *shards;
     int lock_fd;
-    char dir[400];
+    char dir[400], packs[410];
 } store = {.lock_fd = -1};
 
 unsigned store_count(void)
@@ -53,6 +53,11 @@ bool store_is_open(void)
 const char *store_dir(void)
 {
     return store.dir;
+}
+
+const char *store_packs_dir(void)
+{
+    return store.open && !store.read_only ? store.packs : NULL;
 }
 
 struct shard *shard_at(unsigned i)
@@ -358,6 +363,7 @@ int store_open(const struct store_config *c, struct err *e)
     if (strlen(c->dir) >= sizeof store.dir)
         return err_set(e, ERR_LIMIT, "the state directory's path is too long");
     snprintf(store.dir, sizeof store.dir, "%s", c->dir);
+    snprintf(store.packs, sizeof store.packs, "%s/packs", c->dir);
     store.read_only = c->read_only;
     snprintf(path, sizeof path, "%s/shards", c->dir);
     unsigned n = 0;

@@ -209,8 +209,32 @@ static int pending_sync(struct shard *s, struct err *e)
 /* A pack that is full is synced, and with it all that stands before. */
 static bool fits_tail(const struct pack_writer *p)
 {
+    for (size_t i = 0; i < p->n; i++)
+        if (p->pending[i].staged->frames.in_file)
+            return false;
     return p->next - p->committed < (uint64_t)setting_get(&set_store_tail_max) &&
            p->next < (uint64_t)setting_get(&set_store_pack_max);
+}
+
+/* The records in order, two pieces each: head, and frames where they are in memory. */
+static int write_records(const struct pack_writer *p, struct iovec *v)
+{
+    uint64_t at = p->committed;
+    size_t first = 0, k = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct frames *f = &p->pending[i].staged->frames;
+        k += f->bytes.n ? 2 : 1;
+        if (!f->in_file)
+            continue;
+        size_t n = 0;
+        for (size_t j = first; j < k; j++)
+            n += v[j].iov_len;
+        if (write_vector(p->fd, v + first, k - first, at) || frames_copy(f, p->fd, at + n))
+            return -1;
+        at += n + f->stored;
+        first = k;
+    }
+    return write_vector(p->fd, v + first, k - first, at);
 }
 
 static int pending_write(struct shard *s, struct batch_times *times, struct err *e)
@@ -235,7 +259,7 @@ static int pending_write(struct shard *s, struct batch_times *times, struct err 
         at += n;
     }
     int rc = tail ? pending_tail(s, v, k, e) : 0;
-    if (rc == 0 && write_vector(p->fd, v, k, p->committed))
+    if (rc == 0 && write_records(p, v))
         rc = err_errno(e, ERR_IO, "writing pack %llu", (unsigned long long)p->id);
     free(v);
     times->wrote = clock_mono_us();
