@@ -183,7 +183,8 @@ static void metrics_over_http(void **state)
         {"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /no HTTP/1.1\r\nHost: a\r\n\r\n",
          "HTTP/1.1 200 OK\r\n", "ok\nHTTP/1.1 404 Not Found\r\n"},
         {"POST /metrics HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 405 ", "Allow: GET"},
-        {"GET /metrics HTTP/1.0\r\n\r\n", "HTTP/1.1 505 ", ""},
+        {"GET /healthz HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\n", "Connection: close"},
+        {"GET /metrics HTTP/2.0\r\nHost: a\r\n\r\n", "HTTP/1.1 505 ", ""},
         {"GET /metrics HTTP/1.1\r\n\r\n", "HTTP/1.1 400 ", ""},
         {"GET /metrics HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "HTTP/1.1 400 ", ""},
         {"GET /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 400 ", ""},
@@ -203,6 +204,8 @@ static void metrics_over_http(void **state)
     char *large = malloc(20000);
     memset(large, 'a', 19999);
     large[19999] = '\0';
+    assert_true(slice_starts(slice_str(http(large)), S("HTTP/1.1 414 ")));
+    memcpy(large, "GET / HTTP/1.1\r\nA: ", 19);
     assert_true(slice_starts(slice_str(http(large)), S("HTTP/1.1 431 ")));
     free(large);
     stop();
