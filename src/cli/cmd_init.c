@@ -142,10 +142,10 @@ static void print(struct cli *c, json_t *made)
 static int run(struct cli *c)
 {
     struct err e = {0};
-    json_t *made = json_array();
     const char *admin = cli_option(c, "--admin");
     if (admin && !strchr(admin, '@'))
         return cli_usage(c, "--admin is an address: name@domain");
+    json_t *made = json_array();
     int r = make_dir(c, &e) || owner_settle(cli_option(c, "--owner"), c->state_dir, &e) ||
             open_parts(c, &e) || fill(c, made, &e);
     directory_close();
