@@ -41,10 +41,17 @@ int db_script(struct db *db, const char *sql, struct err *e)
 
 /* --- transactions -------------------------------------------------------------------------- */
 
+enum { SAVEPOINT, RELEASE, ROLLBACK_TO };
+static const char *const control_text[] = {
+    [SAVEPOINT] = "SAVEPOINT one",
+    [RELEASE] = "RELEASE SAVEPOINT one",
+    [ROLLBACK_TO] = "ROLLBACK TO SAVEPOINT one",
+};
+
 int db_begin(struct db *db, enum db_mode mode, struct err *e)
 {
     BUG_IF(db->in_txn);
-    if (db->ops->exec(db, db->ops->begin[mode], e))
+    if (db->ops->control(db, db->ops->begin[mode], e))
         return -1;
     db->in_txn = true;
     return 0;
@@ -74,7 +81,7 @@ void db_rollback(struct db *db)
 int db_savepoint(struct db *db, struct err *e)
 {
     BUG_IF(!db->in_txn || db->in_savepoint);
-    if (db->ops->exec(db, "SAVEPOINT one", e))
+    if (db->ops->control(db, control_text[SAVEPOINT], e))
         return -1;
     db->in_savepoint = true;
     return 0;
@@ -84,16 +91,16 @@ int db_savepoint_release(struct db *db, struct err *e)
 {
     BUG_IF(!db->in_savepoint);
     db->in_savepoint = false;
-    return db->ops->exec(db, "RELEASE SAVEPOINT one", e);
+    return db->ops->control(db, control_text[RELEASE], e);
 }
 
 int db_savepoint_rollback(struct db *db, struct err *e)
 {
     BUG_IF(!db->in_savepoint);
     db->in_savepoint = false;
-    if (db->ops->exec(db, "ROLLBACK TO SAVEPOINT one", e))
+    if (db->ops->control(db, control_text[ROLLBACK_TO], e))
         return -1;
-    return db->ops->exec(db, "RELEASE SAVEPOINT one", e);
+    return db->ops->control(db, control_text[RELEASE], e);
 }
 
 /* --- statements ---------------------------------------------------------------------------- */

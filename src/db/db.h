@@ -47,9 +47,14 @@ void db_close(struct db *db); /* NULL is fine. SQLite without DB_NO_CHECKPOINT: 
 /* SQLite: it has met an error of the disk. Whoever keeps connections keeps others. */
 bool db_is_ailing(const struct db *db);
 enum db_engine db_engine(const struct db *db);
-/* SQLite: moves the write-ahead log into the file as far as readers allow (PASSIVE; `truncate`
-   waits for readers and cuts the log). *ret_left: frames still in the log. PostgreSQL: nothing. */
-int db_checkpoint(struct db *db, bool truncate, int64_t *ret_left, struct err *e);
+/* SQLite: moves the write-ahead log into the file as far as readers allow. *ret_left: frames still
+   in the log. PostgreSQL: nothing. */
+enum db_checkpoint {
+    DB_CHECKPOINT_MOVE,
+    DB_CHECKPOINT_CUT,      /* waits for readers, moves all, and cuts the log */
+    DB_CHECKPOINT_CUT_FREE, /* cuts it when nobody has to be waited for; else does what it can */
+};
+int db_checkpoint(struct db *db, enum db_checkpoint how, int64_t *ret_left, struct err *e);
 
 /* SQLite: before this process opens the file for the first time. What a sync that failed may have
    left in memory only is written to the disk again. */

@@ -10,6 +10,9 @@ struct db_ops {
     enum db_engine engine;
     void (*close)(struct db *db);
     int (*exec)(struct db *db, const char *sql, struct err *e);
+    /* One statement without parameters or rows that will come again; kept prepared where that
+       helps. The text is a constant: it is told by its address. */
+    int (*control)(struct db *db, const char *sql, struct err *e);
     const char *begin[2]; /* by enum db_mode */
     int (*commit)(struct db *db, struct err *e);
     struct db_query *(*query_new)(struct db *db);

@@ -289,6 +289,7 @@ static const struct db_ops pg_ops = {
     .engine = DB_POSTGRES,
     .close = pg_close,
     .exec = pg_exec,
+    .control = pg_exec,
     .begin = {[DB_READ] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", [DB_WRITE] = "BEGIN"},
     .commit = pg_commit,
     .query_new = pg_query_new,

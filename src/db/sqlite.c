@@ -12,16 +12,23 @@
 #include "base/setting.h"
 #include "db/engine.h"
 #include "db/wal.h"
+#include "db/wal_vfs.h"
 
 SETTING(db, busy_timeout, TIME, 10 * SEC, 0, 10 * MIN,
         "How long a statement waits for a lock that another process holds on a SQLite file.");
 SETTING(db, sqlite_cache, SIZE, 2 * MiB, 64 * KiB, 4 * GiB,
         "Page cache of each SQLite connection; read at the time of opening.");
 
+enum { CONTROLS = 8 };
+
 struct sqlite_db {
     struct db db;
     sqlite3 *h;
     bool checkpoints;
+    struct {
+        const char *sql;
+        sqlite3_stmt *st;
+    } control[CONTROLS];
 };
 
 struct sqlite_query {
@@ -94,11 +101,27 @@ static int sqlite_exec(struct db *db, const char *sql, struct err *e)
     return failed(db, "script", e);
 }
 
+/* Parsing BEGIN, SAVEPOINT, RELEASE and COMMIT costs more than running them. */
+static int sqlite_control(struct db *db, const char *sql, struct err *e)
+{
+    struct sqlite_db *s = (struct sqlite_db *)(void *)db;
+    unsigned i = 0;
+    while (i < CONTROLS && s->control[i].sql && s->control[i].sql != sql)
+        i++;
+    BUG_IF(i == CONTROLS);
+    sqlite3_stmt **st = &s->control[i].st;
+    if (!*st && sqlite3_prepare_v3(s->h, sql, -1, SQLITE_PREPARE_PERSISTENT, st, NULL))
+        return failed(db, sql, e);
+    s->control[i].sql = sql;
+    int rc = sqlite3_step(*st) == SQLITE_DONE ? 0 : failed(db, sql, e);
+    sqlite3_reset(*st);
+    return rc;
+}
+
 static int sqlite_commit(struct db *db, struct err *e)
 {
-    if (sqlite3_exec(handle(db), "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
-        return 0;
-    return failed(db, "commit", e);
+    static const char commit[] = "COMMIT";
+    return sqlite_control(db, commit, e);
 }
 
 static void sqlite_close(struct db *db)
@@ -107,6 +130,9 @@ static void sqlite_close(struct db *db)
         sqlite3_busy_timeout(handle(db), 0);
         wal_checkpoint(handle(db), SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     }
+    struct sqlite_db *s = (struct sqlite_db *)(void *)db;
+    for (unsigned i = 0; i < CONTROLS; i++)
+        sqlite3_finalize(s->control[i].st);
     int r = sqlite3_close(handle(db));
     BUG_IF(r != SQLITE_OK);
     free(db);
@@ -232,6 +258,7 @@ static const struct db_ops sqlite_ops = {
     .engine = DB_SQLITE,
     .close = sqlite_close,
     .exec = sqlite_exec,
+    .control = sqlite_control,
     .begin = {[DB_READ] = "BEGIN", [DB_WRITE] = "BEGIN IMMEDIATE"},
     .commit = sqlite_commit,
     .query_new = sqlite_query_new,
@@ -281,7 +308,7 @@ int db_open_sqlite(const char *path, unsigned flags, struct db **ret, struct err
     if (flags & DB_CREATE)
         mode |= SQLITE_OPEN_CREATE;
     /* Readers open for writing too when they may: reading a WAL needs its index file. */
-    if (sqlite3_open_v2(path, &h, mode, NULL) != SQLITE_OK) {
+    if (sqlite3_open_v2(path, &h, mode, wal_vfs_name()) != SQLITE_OK) {
         fail(h, path, e);
         sqlite3_close(h);
         return -1;
@@ -299,12 +326,20 @@ int db_open_sqlite(const char *path, unsigned flags, struct db **ret, struct err
     return 0;
 }
 
-int db_checkpoint(struct db *db, bool truncate, int64_t *ret_left, struct err *e)
+int db_checkpoint(struct db *db, enum db_checkpoint how, int64_t *ret_left, struct err *e)
 {
     int log = 0, moved = 0;
     if (db->ops->engine == DB_SQLITE) {
-        int how = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
-        if (wal_checkpoint(handle(db), how, &log, &moved) != SQLITE_OK)
+        sqlite3 *h = handle(db);
+        int mode =
+            how == DB_CHECKPOINT_MOVE ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE;
+        bool free_only = how == DB_CHECKPOINT_CUT_FREE;
+        if (free_only)
+            sqlite3_busy_timeout(h, 0);
+        int rc = wal_checkpoint(h, mode, &log, &moved);
+        if (free_only)
+            sqlite3_busy_timeout(h, (int)setting_get(&set_db_busy_timeout));
+        if (rc != SQLITE_OK && !(free_only && rc == SQLITE_BUSY))
             return failed(db, "checkpoint", e);
     }
     if (ret_left)

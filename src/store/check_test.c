@@ -320,7 +320,7 @@ static void harm_table(const char *file, const char *table)
     sqlite3_stmt *st;
     snprintf(path, sizeof path, "%s/%s", test_dir, file);
     assert_int_equal(db_open_sqlite(path, 0, &db, &e), 0); /* which ends the write-ahead log */
-    assert_int_equal(db_checkpoint(db, true, NULL, &e), 0);
+    assert_int_equal(db_checkpoint(db, DB_CHECKPOINT_CUT, NULL, &e), 0);
     db_close(db);
     snprintf(sql, sizeof sql, "SELECT rootpage FROM sqlite_master WHERE name = '%s'", table);
     assert_int_equal(sqlite3_open(path, &h), SQLITE_OK);

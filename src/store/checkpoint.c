@@ -18,29 +18,62 @@ SETTING(store, wal_max, SIZE, 64 * MiB, 1 * MiB, 16 * GiB,
 
 METRIC_COUNTER(store_checkpoints_total, "Checkpoints of the shards");
 
-enum { WAL_FRAME = 4096 };
+enum { WAL_FRAME = 4096, REST_MS = 3000 };
 
-/* Waits for the interval, or until a commit came when there was none. False: stop. */
-static bool pause_until(struct shard *s, uint64_t seen)
+enum pause { PAUSE_STOP, PAUSE_WORK, PAUSE_REST };
+
+static struct timespec from_now(int64_t ms)
 {
-    struct timespec until;
-    int64_t ms = setting_get(&set_store_checkpoint_interval);
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += ms % 1000 * 1000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000;
     }
+    return t;
+}
+
+/* Waits until a commit came; rest: no longer than REST_MS. Under the lock. */
+static bool commit_comes(struct shard *s, uint64_t seen, bool rest)
+{
+    struct timespec until = from_now(REST_MS);
+    int rc = 0;
+    while (!s->stop_checkpointer && atomic_load(&s->commits) == seen && rc != ETIMEDOUT) {
+        s->checkpointer_waits = true;
+        rc = rest ? pthread_cond_timedwait(&s->wake_checkpointer, &s->lock, &until)
+                  : pthread_cond_wait(&s->wake_checkpointer, &s->lock);
+    }
+    s->checkpointer_waits = false;
+    return atomic_load(&s->commits) != seen;
+}
+
+/* Waits for the interval, at least until a commit came when there was none; rest: tells when none
+   comes for a while. */
+static enum pause pause_until(struct shard *s, uint64_t seen, bool rest)
+{
+    struct timespec until = from_now(setting_get(&set_store_checkpoint_interval));
     pthread_mutex_lock(&s->lock);
-    while (!s->stop_checkpointer && atomic_load(&s->commits) == seen)
-        pthread_cond_wait(&s->wake_checkpointer, &s->lock);
-    while (!s->stop_checkpointer &&
+    bool work = commit_comes(s, seen, rest);
+    while (work && !s->stop_checkpointer &&
            pthread_cond_timedwait(&s->wake_checkpointer, &s->lock, &until) != ETIMEDOUT)
         ;
-    bool go = !s->stop_checkpointer;
+    enum pause p = s->stop_checkpointer ? PAUSE_STOP : work ? PAUSE_WORK : PAUSE_REST;
     pthread_mutex_unlock(&s->lock);
-    return go;
+    return p;
+}
+
+/* What has been committed is moved; a log that has grown too large is cut, whoever waits. */
+static int checkpoint(struct shard *s, struct db *db)
+{
+    int64_t left = 0;
+    int rc =
+        tail_settle(s, db, NULL) || db_checkpoint(db, DB_CHECKPOINT_MOVE, &left, NULL) ? -1 : 0;
+    if (rc == 0 && left > setting_get(&set_store_wal_max) / WAL_FRAME)
+        rc = db_checkpoint(db, DB_CHECKPOINT_CUT, NULL, NULL);
+    metric_inc(&metric_store_checkpoints_total);
+    return rc;
 }
 
 static void *checkpointer_main(void *arg)
@@ -48,17 +81,17 @@ static void *checkpointer_main(void *arg)
     struct shard *s = arg;
     struct db *db = NULL;
     uint64_t seen = 0;
-    while (pause_until(s, seen)) {
-        int64_t left = 0;
+    bool whole = false; /* the log is not cut since the last commit */
+    enum pause p;
+    while ((p = pause_until(s, seen, whole)) != PAUSE_STOP) {
         seen = atomic_load(&s->commits);
+        whole = p == PAUSE_WORK;
         if (!db && db_open_sqlite(s->db_path, DB_NO_CHECKPOINT, &db, NULL))
             continue;
-        int rc = tail_settle(s, db, NULL) || db_checkpoint(db, false, &left, NULL) ? -1 : 0;
-        if (rc == 0 && left > setting_get(&set_store_wal_max) / WAL_FRAME)
-            rc = db_checkpoint(db, true, NULL, NULL);
-        metric_inc(&metric_store_checkpoints_total);
-        if (rc) { /* an error may stay with the descriptor: a new one next time */
-            db_close(db);
+        /* Nothing is written: the log's place on the disk is given back. */
+        if (p == PAUSE_REST ? db_checkpoint(db, DB_CHECKPOINT_CUT_FREE, NULL, NULL)
+                            : checkpoint(s, db)) {
+            db_close(db); /* an error may stay with the descriptor: a new one next time */
             db = NULL;
         }
     }

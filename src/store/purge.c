@@ -70,7 +70,8 @@ static int drop_tails(struct shard *s, struct err *e)
     if (db_open_sqlite(s->db_path, DB_NO_CHECKPOINT, &db, e))
         return -1;
     int rc = tail_settle(s, db, e) || shard_write(s, nothing_job, NULL, e) ||
-                     shard_write(s, free_pages_job, NULL, e) || db_checkpoint(db, true, NULL, e)
+                     shard_write(s, free_pages_job, NULL, e) ||
+                     db_checkpoint(db, DB_CHECKPOINT_CUT, NULL, e)
                  ? -1
                  : 0;
     db_close(db);

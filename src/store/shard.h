@@ -82,7 +82,12 @@ struct shard {
     pthread_mutex_t lock; /* queue, stop */
     pthread_cond_t wake, wake_checkpointer;
     struct job *head, **tail;
+    size_t queued, batch_max;
     bool stop, stop_checkpointer;
+    bool writer_waits;       /* for any job */
+    bool gathers;            /* or for those that are coming */
+    bool checkpointer_waits; /* for a commit */
+    _Atomic int coming;      /* jobs that are being prepared */
     _Atomic uint64_t commits;
     struct writer_now now;
     struct tails tails;

@@ -346,7 +346,7 @@ static void shard_close(struct shard *s)
     }
     if (s->db) {
         tail_recover(s->db, s->packs.dir, s->id, NULL); /* else the next start does it */
-        db_checkpoint(s->db, true, NULL, NULL);
+        db_checkpoint(s->db, DB_CHECKPOINT_CUT, NULL, NULL);
         db_close(s->db);
     }
     db_close(s->held);
