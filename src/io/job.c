@@ -37,6 +37,7 @@ struct pool {
     struct job *head, **tail;
     struct worker *workers;
     unsigned n;
+    unsigned idle; /* threads that wait and that nobody has woken yet */
     bool stop;
 };
 
@@ -120,18 +121,19 @@ static void pool_push(struct pool *p, struct job *job)
 {
     job->queued_next = NULL;
     pthread_mutex_lock(&p->lock);
-    bool refuse = p->n == 0;
+    bool refuse = p->n == 0, wake = !refuse && p->idle;
     if (!refuse) {
         outstanding++;
         *p->tail = job;
         p->tail = &job->queued_next;
-        pthread_cond_signal(&p->some);
+        p->idle -= wake;
+        metric_add(&metric_job_queue, p->place, 1);
     }
     pthread_mutex_unlock(&p->lock);
-    if (!refuse) {
-        metric_add(&metric_job_queue, p->place, 1);
+    if (wake) /* after the lock, which the woken thread needs at once */
+        pthread_cond_signal(&p->some);
+    if (!refuse)
         return;
-    }
     err_set(&job->err, ERR_BUSY, "the server stops");
     job_done(job);
 }
@@ -176,8 +178,10 @@ static void *pool_thread(void *arg)
     struct pool *p = w->pool;
     pthread_mutex_lock(&p->lock);
     for (;;) {
-        while (!p->head && !p->stop)
+        while (!p->head && !p->stop) {
+            p->idle++;
             pthread_cond_wait(&p->some, &p->lock);
+        }
         struct job *job = p->head;
         if (!job)
             break;
@@ -201,6 +205,7 @@ static int pool_start(struct pool *p, unsigned n, struct err *e)
 {
     p->tail = &p->head;
     p->stop = false;
+    p->idle = 0;
     p->workers = calloc(n, sizeof(*p->workers));
     BUG_IF(!p->workers);
     sigset_t all, old;

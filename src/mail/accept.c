@@ -354,6 +354,22 @@ static void finish(struct mail_accept *m)
     m->done(m);
 }
 
+/* One mailbox: its writer may wait for this message. */
+static void coming(struct mail_accept *m)
+{
+    if (m->n != 1 || m->recipients[0].n_targets != 1 || !m->recipients[0].targets[0].account)
+        return;
+    m->coming = m->recipients[0].targets[0].account;
+    store_write_coming(m->coming, 1);
+}
+
+static void not_coming(struct mail_accept *m)
+{
+    if (m->coming)
+        store_write_coming(m->coming, -1);
+    m->coming = 0;
+}
+
 static void prepared(struct job *job)
 {
     struct mail_accept *m = list_entry(job, struct mail_accept, job);
@@ -363,6 +379,7 @@ static void prepared(struct job *job)
         direct_over(m);
         return;
     }
+    not_coming(m); /* it did not run when the server stops */
     m->err = job->err;
     if (m->err.code)
         finish(m);
@@ -407,7 +424,9 @@ static enum job_next run_prepare(struct job *job, struct txn *txn)
 {
     struct mail_accept *m = list_entry(job, struct mail_accept, job);
     (void)txn;
-    if (prepare(m, &job->err) || m->n_units != 1 || !m->units[0].direct)
+    int rc = prepare(m, &job->err);
+    not_coming(m);
+    if (rc || m->n_units != 1 || !m->units[0].direct)
         return JOB_DONE;
     m->single = true;
     job->place = PLACE_WRITE;
@@ -425,6 +444,7 @@ void mail_accept_start(struct mail_accept *m)
                           .run = run_prepare,
                           .what = "message",
                           .done = prepared};
+    coming(m);
     job_submit(&m->job);
 }
 

@@ -67,6 +67,7 @@ struct mail_accept {
     int64_t began_us;
     struct spending spent;   /* until done() */
     struct spending longest; /* of the deliveries that ran beside each other */
+    uint64_t coming;         /* the account whose writer was told of this message */
     bool single, queued;
 };
 

@@ -46,6 +46,11 @@ uint64_t txn_modseq(struct txn *t);
 int store_write(uint64_t account, int (*fn)(struct txn *t, void *arg, struct err *e), void *arg,
                 struct err *e);
 
+/* From any thread: so many more (by > 0) or fewer WRITE jobs of the account are being prepared now. A
+   commit that begins waits a moment for them (store.batch_wait). What was said is taken back before
+   the job is submitted, or when there will be none. */
+void store_write_coming(uint64_t account, int by);
+
 /* --- accounts ------------------------------------------------------------------------------ */
 /* The account's row with INBOX (id 1) and the usual special-use mailboxes: Drafts, Sent, Junk,
    Trash, Archive. Creating one that is there does nothing. Any write to an account without a row

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -31,6 +32,9 @@ SETTING(store, pack_max, SIZE, 512 * MiB, 1 * MiB, 64 * GiB,
 SETTING(store, batch_max, INT, 256, 1, 10000,
         "Most jobs that one commit of a shard carries. More wait for the next.");
 
+SETTING(store, batch_wait, TIME, 4, 0, 1 * SEC,
+        "How long a commit waits for messages that are being prepared for it at this moment. 0: "
+        "not at all.");
 SETTING(store, tail_max, SIZE, 256 * KiB, 0, 16 * MiB,
         "A commit with fewer bytes of messages puts them into the database's write-ahead log as "
         "well and does not wait for the pack file.");
@@ -374,8 +378,11 @@ static void committed(struct shard *s, struct batch_item *b, size_t n)
         s->tails.settled = s->tails.last;
     if (early && s->tails.settled < s->tails.last)
         s->tails.anew = true; /* what is unsynced belongs to more than one pack from here on */
-    pthread_cond_signal(&s->wake_checkpointer);
+    bool wake = s->checkpointer_waits;
+    s->checkpointer_waits = false;
     pthread_mutex_unlock(&s->lock);
+    if (wake)
+        pthread_cond_signal(&s->wake_checkpointer);
 }
 
 static void failed(struct shard *s, struct batch_item *b, size_t n, const struct err *why)
@@ -470,21 +477,51 @@ static void batch(struct shard *s, struct batch_item *b, size_t n)
     writer_told(&w, at.end - start);
 }
 
+/* Jobs that are being prepared come soon: one commit for all of them costs less than two. Whoever
+   is alone waits for nobody. Under the lock. */
+static void gather(struct shard *s, size_t max)
+{
+    struct timespec until;
+    int64_t us = setting_get(&set_store_batch_wait) * 1000;
+    if (atomic_load(&s->coming) <= 0 || us == 0 || s->queued >= max || s->stop)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (until.tv_nsec / 1000 + us) / 1000000;
+    until.tv_nsec = (until.tv_nsec / 1000 + us) % 1000000 * 1000;
+    while (atomic_load(&s->coming) > 0 && s->queued < max && !s->stop) {
+        s->gathers = true;
+        if (pthread_cond_timedwait(&s->wake, &s->lock, &until) == ETIMEDOUT)
+            break;
+    }
+    s->gathers = false;
+}
+
+void store_write_coming(uint64_t account, int by)
+{
+    if (store_is_open())
+        atomic_fetch_add(&shard_of(account)->coming, by);
+}
+
 static void *writer_main(void *arg)
 {
     struct shard *s = arg;
-    size_t max = (size_t)setting_get(&set_store_batch_max);
+    size_t max = s->batch_max;
     struct batch_item *b = calloc(max, sizeof *b);
     BUG_IF(!b);
     for (;;) {
         size_t n = 0;
         pthread_mutex_lock(&s->lock);
-        while (!s->head && !s->stop)
+        while (!s->head && !s->stop) {
+            s->writer_waits = true;
             pthread_cond_wait(&s->wake, &s->lock);
+        }
+        s->writer_waits = false;
+        gather(s, max);
         while (s->head && n < max) {
             struct job *job = s->head;
             s->head = job->queued_next;
             metric_add(&metric_job_queue, PLACE_WRITE, -1);
+            s->queued--;
             b[n++] = (struct batch_item){.job = job, .next = JOB_DONE};
         }
         if (!s->head)
@@ -504,7 +541,8 @@ void writer_submit(struct job *first)
     struct shard *s = shard_of(first->account);
     struct job *last = first;
     int64_t now = clock_mono_us();
-    for (;;) {
+    size_t n = 1;
+    for (;; n++) {
         last->queued_us = now;
         metric_add(&metric_job_queue, PLACE_WRITE, 1);
         if (!last->queued_next)
@@ -514,16 +552,35 @@ void writer_submit(struct job *first)
     pthread_mutex_lock(&s->lock);
     *s->tail = first;
     s->tail = &last->queued_next;
-    pthread_cond_signal(&s->wake);
+    s->queued += n;
+    bool wake = s->writer_waits ||
+                (s->gathers && (atomic_load(&s->coming) <= 0 || s->queued >= s->batch_max));
+    if (wake)
+        s->writer_waits = s->gathers = false;
     pthread_mutex_unlock(&s->lock);
+    if (wake)
+        pthread_cond_signal(&s->wake);
+}
+
+/* Waits on it end by the monotonic clock. */
+static void wake_init(pthread_cond_t *c)
+{
+    pthread_condattr_t a;
+    pthread_condattr_init(&a);
+    pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
+    BUG_IF(pthread_cond_init(c, &a));
+    pthread_condattr_destroy(&a);
 }
 
 int writer_start(struct shard *s, struct err *e)
 {
     sigset_t all, before;
     s->tail = &s->head;
+    s->queued = 0;
+    s->batch_max = (size_t)setting_get(&set_store_batch_max);
+    s->writer_waits = s->gathers = s->checkpointer_waits = false;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->wake, NULL);
+    wake_init(&s->wake);
     pthread_cond_init(&s->wake_checkpointer, NULL);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
