@@ -46,9 +46,9 @@ uint64_t txn_modseq(struct txn *t);
 int store_write(uint64_t account, int (*fn)(struct txn *t, void *arg, struct err *e), void *arg,
                 struct err *e);
 
-/* From any thread: so many more (by > 0) or fewer WRITE jobs of the account are being prepared now. A
-   commit that begins waits a moment for them (store.batch_wait). What was said is taken back before
-   the job is submitted, or when there will be none. */
+/* From any thread: so many more (by > 0) or fewer WRITE jobs of the account are being prepared now.
+   A commit that begins waits a moment for them (store.batch_wait). What was said is taken back
+   before the job is submitted, or when there will be none. */
 void store_write_coming(uint64_t account, int by);
 
 /* --- accounts ------------------------------------------------------------------------------ */
