@@ -64,7 +64,7 @@ static struct db *fresh(void)
     struct db *db = opened(DB_CREATE);
     assert_int_equal(
         db_script(db, "CREATE TABLE thing (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL)", &e), 0);
-    assert_int_equal(db_checkpoint(db, true, NULL, &e), 0);
+    assert_int_equal(db_checkpoint(db, DB_CHECKPOINT_CUT, NULL, &e), 0);
     return db;
 }
 
@@ -116,11 +116,11 @@ static void a_lost_sync_is_made_good(void **state)
     assert_int_equal(number(reader, &stmt_wal_count), 50);
     put(db, 51, 50);
     read_whole(test_file, &disk);
-    assert_int_equal(db_checkpoint(db, false, &left, &e), 0);
+    assert_int_equal(db_checkpoint(db, DB_CHECKPOINT_MOVE, &left, &e), 0);
     assert_true(left > 0);
     assert_int_equal(db_commit(reader, &e), 0);
     fails = ".db";
-    assert_int_equal(db_checkpoint(db, false, &left, &e), -1);
+    assert_int_equal(db_checkpoint(db, DB_CHECKPOINT_MOVE, &left, &e), -1);
     assert_int_equal(e.code, ERR_IO);
     fails = NULL;
     the_disk_has(&disk);
@@ -128,7 +128,7 @@ static void a_lost_sync_is_made_good(void **state)
     db = opened(0);
     assert_int_equal(number(reader, &stmt_wal_count), 100);
     put(db, 101, 5);
-    assert_int_equal(db_checkpoint(db, true, &left, &e), 0);
+    assert_int_equal(db_checkpoint(db, DB_CHECKPOINT_CUT, &left, &e), 0);
     db_close(reader);
     db_close(db);
     db = opened(0);
@@ -167,7 +167,7 @@ static void a_log_is_written_again(void **state)
     BUF_SCOPE after = {0};
     struct db *db = fresh();
     put(db, 1, 20);
-    assert_int_equal(db_checkpoint(db, false, NULL, &e), 0);
+    assert_int_equal(db_checkpoint(db, DB_CHECKPOINT_MOVE, NULL, &e), 0);
     put(db, 21, 3); /* the log begins anew, and old frames stand behind */
     db_close(db);
     read_whole(test_log, &before);
@@ -204,7 +204,7 @@ static void what_cannot_be_read_is_not_damaged(void **state)
     sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
     struct db *db = fresh();
     put(db, 1, 50);
-    assert_int_equal(db_checkpoint(db, true, NULL, &e), 0);
+    assert_int_equal(db_checkpoint(db, DB_CHECKPOINT_CUT, NULL, &e), 0);
     db_close(db);
     db = opened(0);
     int64_t n = 0;
