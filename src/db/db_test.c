@@ -2,11 +2,14 @@
    errors, migrations; and what belongs to one engine (durability pragmas, reconnecting). */
 #include "base/test.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <sqlite3.h>
 
 #include "base/buf.h"
 #include "base/fd.h"
@@ -42,6 +45,7 @@ static const struct db_migration bad_step[] = {
 };
 
 SETTING_DECLARE(db, busy_timeout);
+SETTING_DECLARE(db, sqlite_cache);
 
 static struct pg_test cluster;
 static bool have_pg;
@@ -392,12 +396,13 @@ static void copy_file(const char *from, const char *to)
 /* What a crash would leave: the files as they are now. */
 static int64_t count_in_copy(void)
 {
-    char to[80], wal[90], copy_wal[90];
+    char to[80], wal[90], copy_wal[90], copy_index[90];
     struct db *db;
     struct err e = {0};
     snprintf(to, sizeof to, "%s/copy.db", dir);
     snprintf(wal, sizeof wal, "%s-wal", file);
     snprintf(copy_wal, sizeof copy_wal, "%s-wal", to);
+    snprintf(copy_index, sizeof copy_index, "%s-shm", to);
     copy_file(file, to);
     copy_file(wal, copy_wal);
     if (db_open_sqlite(to, 0, &db, &e))
@@ -405,17 +410,24 @@ static int64_t count_in_copy(void)
     int64_t n = count(db);
     db_close(db);
     unlink(to);
+    unlink(copy_wal);
+    unlink(copy_index);
     return n;
 }
 
-static void put_large(struct db *db, int64_t id)
+static int put_large_or_not(struct db *db, int64_t id)
 {
     static char text[12001];
     struct err e = {0};
     memset(text, 'x', sizeof text - 1);
     snprintf(text, 30, "%lld", (long long)id);
     text[strlen(text)] = ' ';
-    assert_int_equal(put(db, id, text, 1, &e), 0);
+    return put(db, id, text, 1, &e);
+}
+
+static void put_large(struct db *db, int64_t id)
+{
+    assert_int_equal(put_large_or_not(db, id), 0);
 }
 
 /* Writes of the log are gathered (wal_vfs.c), over many more pages than the cache has: a
@@ -444,6 +456,80 @@ static void sqlite_log_is_gathered(void **state)
     assert_int_equal(count(db), ROUNDS * ROWS);
     assert_int_equal(count_in_copy(), ROUNDS * ROWS);
     db_close(other);
+    db_close(db);
+}
+
+/* What a transaction that was rolled back had in memory does not come over the commit of another
+   connection, which has its place in the log. */
+static void sqlite_rollback_leaves_nothing(void **state)
+{
+    (void)state;
+    enum { ROWS = 400 };
+    struct err e = {0};
+    struct db *db = fresh(DB_SQLITE), *other = NULL;
+    assert_int_equal(db_open_sqlite(file, DB_NO_CHECKPOINT, &other, &e), 0);
+    for (int64_t round = 0; round < 2; round++) {
+        assert_int_equal(db_begin(db, DB_WRITE, &e), 0);
+        for (int64_t i = 1; i <= ROWS; i++)
+            put_large(db, round * ROWS + i);
+        db_rollback(db);
+        assert_int_equal(db_begin(other, DB_WRITE, &e), 0);
+        for (int64_t i = 1; i <= ROWS; i++)
+            put_large(other, round * ROWS + i);
+        assert_int_equal(db_commit(other, &e), 0);
+        assert_int_equal(put(db, 10000 + round, NULL, 1, &e), 0);
+        assert_int_equal(count_in_copy(), (round + 1) * (ROWS + 1));
+    }
+    db_close(other);
+    db_close(db);
+}
+
+static long writes_until_full;
+
+static ssize_t write_until_full(int fd, const void *p, size_t n, off_t at)
+{
+    if (--writes_until_full)
+        return pwrite(fd, p, n, at);
+    errno = ENOSPC;
+    return -1;
+}
+
+/* One write to the log fails, the n-th: all of the transaction is there, or nothing of it, and the
+   connection goes on. */
+static void sqlite_write_that_fails(void **state)
+{
+    (void)state;
+    enum { ROWS = 60 };
+    struct err e = {0};
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    assert_int_equal(setting_parse(&set_db_sqlite_cache, S("64K"), &e), 0);
+    struct db *db = fresh(DB_SQLITE);
+    setting_reset(&set_db_sqlite_cache);
+    int64_t have = 0;
+    bool failed = true;
+    for (long nth = 1; failed; nth += 1 + nth / 8) {
+        int rc = db_begin(db, DB_WRITE, &e);
+        writes_until_full = nth;
+        vfs->xSetSystemCall(vfs, "pwrite", (sqlite3_syscall_ptr)write_until_full);
+        vfs->xSetSystemCall(vfs, "pwrite64", (sqlite3_syscall_ptr)write_until_full);
+        for (int64_t i = 1; i <= ROWS && rc == 0; i++) {
+            rc = put_large_or_not(db, nth * 1000 + i);
+            rc = rc ? rc : db_run(db, &stmt_bump, NULL, "ii", (int64_t)1, nth * 1000 + i);
+        }
+        rc = rc || db_commit(db, NULL) ? -1 : 0;
+        vfs->xSetSystemCall(vfs, NULL, NULL);
+        if (rc)
+            db_rollback(db);
+        failed = writes_until_full <= 0;
+        assert_true(failed || rc == 0);
+        have += rc ? 0 : count(db) - have;
+        assert_int_equal(count(db), have);
+        assert_int_equal(count_in_copy(), have);
+        assert_int_equal(put(db, nth * 1000, NULL, 1, &e), 0);
+        have++;
+        assert_int_equal(count_in_copy(), have);
+        assert_true(nth < 1000);
+    }
     db_close(db);
 }
 
@@ -584,6 +670,8 @@ int main(void)
         cmocka_unit_test(on_postgres),
         cmocka_unit_test(sqlite_is_durable),
         cmocka_unit_test(sqlite_log_is_gathered),
+        cmocka_unit_test(sqlite_rollback_leaves_nothing),
+        cmocka_unit_test(sqlite_write_that_fails),
         cmocka_unit_test(sqlite_log_is_cut),
         cmocka_unit_test(sqlite_lock_is_busy),
         cmocka_unit_test(sqlite_files_that_are_none),

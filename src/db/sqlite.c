@@ -281,6 +281,7 @@ static int set_up(sqlite3 *h, unsigned flags, struct err *e)
     char sql[300];
     sqlite3_extended_result_codes(h, 1);
     sqlite3_busy_timeout(h, (int)setting_get(&set_db_busy_timeout));
+    wal_vfs_watch(h);
     wal_keep(h);
     snprintf(sql, sizeof(sql),
              "PRAGMA foreign_keys=OFF; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "db/db.h"
 #include "db/test_db.h"
+#include "db/wal_vfs.h"
 
 DB_STMT(wal_put, "INSERT INTO thing (id, bytes) VALUES ($1, $2)");
 DB_STMT(wal_count, "SELECT COUNT(*) FROM thing");
@@ -221,6 +222,48 @@ static void what_cannot_be_read_is_not_damaged(void **state)
     db_close(db);
 }
 
+static ssize_t no_write(int fd, const void *p, size_t n, off_t at)
+{
+    (void)fd;
+    (void)p;
+    (void)n;
+    (void)at;
+    errno = ENOSPC;
+    return -1;
+}
+
+/* Gathered bytes that could not be written take all that follows with them. */
+static void what_was_not_written_is_not_used(void **state)
+{
+    (void)state;
+    static char page[4096];
+    char head[24] = {0};
+    struct stat st;
+    sqlite3_vfs *vfs = sqlite3_vfs_find(wal_vfs_name());
+    sqlite3_file *f = calloc(1, (size_t)vfs->szOsFile);
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_WAL;
+    unlink(test_log);
+    assert_int_equal(vfs->xOpen(vfs, test_log, f, flags, NULL), SQLITE_OK);
+    const sqlite3_io_methods *m = f->pMethods;
+    assert_int_equal(m->xWrite(f, head, sizeof head, 0), SQLITE_OK);
+    assert_int_equal(m->xWrite(f, page, sizeof page, 24), SQLITE_OK);
+    assert_int_equal(stat(test_log, &st), 0);
+    assert_int_equal(st.st_size, 0); /* gathered */
+    vfs->xSetSystemCall(vfs, "pwrite", (sqlite3_syscall_ptr)no_write);
+    vfs->xSetSystemCall(vfs, "pwrite64", (sqlite3_syscall_ptr)no_write);
+    assert_int_equal(m->xRead(f, page, sizeof page, 24), SQLITE_FULL);
+    vfs->xSetSystemCall(vfs, NULL, NULL);
+    assert_int_equal(m->xRead(f, page, sizeof page, 24), SQLITE_FULL);
+    assert_int_equal(m->xWrite(f, head, sizeof head, 4120), SQLITE_FULL);
+    assert_int_equal(m->xWrite(f, head, sizeof head, 0), SQLITE_FULL);
+    assert_int_equal(m->xSync(f, SQLITE_SYNC_FULL), SQLITE_FULL);
+    assert_int_equal(m->xClose(f), SQLITE_OK);
+    assert_int_equal(stat(test_log, &st), 0);
+    assert_int_equal(st.st_size, 0);
+    unlink(test_log);
+    free(f);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -240,6 +283,7 @@ int main(void)
         cmocka_unit_test(a_log_keeps_its_name),
         cmocka_unit_test(a_log_is_written_again),
         cmocka_unit_test(what_cannot_be_read_is_not_damaged),
+        cmocka_unit_test(what_was_not_written_is_not_used),
     };
     return cmocka_run_group_tests_name(__FILE__, tests, set_up, tear_down);
 }

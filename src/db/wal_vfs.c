@@ -1,16 +1,19 @@
 /* wal_vfs.c - a file layer over SQLite's default one. Files other than write-ahead logs are opened
-   by the default layer and never seen again. A log's writes that follow each other are kept until
-   the head of a commit frame has its page, until something else is asked of the file, or until
-   there are GATHER bytes. An error of a write that was kept is reported by the call that made it
-   due; SQLite treats both as a failed commit. */
+   by the default layer and never seen again. Of a log, what follows the write before it is kept
+   until the page of a commit frame has come, until something else is asked of the file, or until
+   there are GATHER bytes; all else is written at once, after what was kept. So the order of writes
+   stays, and nothing is kept when a transaction has committed.
+
+   What a transaction without a commit left here must not come later: the place may be another
+   connection's by then. And when a write of kept bytes fails, SQLite takes frames for written that
+   are not: nothing of this transaction may be written after that, and none of it read. Both end
+   when the transaction is rolled back, which SQLite tells. */
 #include "db/wal_vfs.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <sqlite3.h>
 
 #include "base/err.h"
 
@@ -20,9 +23,11 @@ struct wal_file {
     sqlite3_file base;
     sqlite3_file *real; /* behind this struct */
     char *kept;
-    sqlite3_int64 at; /* where kept bytes belong */
+    sqlite3_int64 at; /* where kept bytes belong, or those that were lost */
     size_t n;
-    bool commits; /* the page that comes is the last of a transaction */
+    sqlite3_int64 end; /* of the last write */
+    int lost;          /* why bytes of this transaction could not be written */
+    bool commits;      /* the page that comes is the last of a transaction */
 };
 
 static struct wal_file *of(sqlite3_file *f)
@@ -30,11 +35,18 @@ static struct wal_file *of(sqlite3_file *f)
     return (struct wal_file *)(void *)f;
 }
 
+static int write_now(struct wal_file *w, const void *p, int n, sqlite3_int64 at)
+{
+    return w->real->pMethods->xWrite(w->real, p, n, at);
+}
+
 static int flush(struct wal_file *w)
 {
     size_t n = w->n;
     w->n = 0;
-    return n ? w->real->pMethods->xWrite(w->real, w->kept, (int)n, w->at) : SQLITE_OK;
+    if (!w->lost && n)
+        w->lost = write_now(w, w->kept, (int)n, w->at);
+    return w->lost;
 }
 
 /* A frame's head: page number, then the size of the database when the frame commits, else 0. */
@@ -44,18 +56,19 @@ static bool head_of_commit(const void *p, int n)
     return n == FRAME_HEAD && memcmp((const char *)p + 4, none, sizeof none) != 0;
 }
 
+/* What does not follow the write before is not gathered: heads that are written again, pages in
+   frames of this transaction, the head of the log. */
 static int wal_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
     struct wal_file *w = of(f);
-    int rc = SQLITE_OK;
-    bool last = w->commits;
+    bool last = w->commits, follows = at == w->end;
     w->commits = head_of_commit(p, n);
-    if (w->n && (at != w->at + (sqlite3_int64)w->n || w->n + (size_t)n > GATHER))
-        rc = flush(w);
-    if (rc != SQLITE_OK)
-        return rc;
-    if ((size_t)n > GATHER || (!w->kept && !(w->kept = malloc(GATHER))))
-        return w->real->pMethods->xWrite(w->real, p, n, at);
+    w->end = at + n;
+    bool room = w->n + (size_t)n <= GATHER;
+    if ((!follows || !room || w->lost) && flush(w))
+        return w->lost;
+    if (!follows || n > GATHER || (!w->kept && !(w->kept = malloc(GATHER))))
+        return write_now(w, p, n, at);
     if (!w->n)
         w->at = at;
     memcpy(w->kept + w->n, p, (size_t)n);
@@ -66,15 +79,16 @@ static int wal_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 static int wal_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
 {
     struct wal_file *w = of(f);
-    bool meets = w->n && at < w->at + (sqlite3_int64)w->n && at + n > w->at;
-    int rc = meets ? flush(w) : SQLITE_OK;
-    return rc == SQLITE_OK ? w->real->pMethods->xRead(w->real, p, n, at) : rc;
+    if (w->n && at < w->at + (sqlite3_int64)w->n && at + n > w->at && flush(w))
+        return w->lost;
+    if (w->lost && at + n > w->at)
+        return w->lost;
+    return w->real->pMethods->xRead(w->real, p, n, at);
 }
 
 static int wal_close(sqlite3_file *f)
 {
     struct wal_file *w = of(f);
-    flush(w); /* of a transaction that did not commit: nobody reads it */
     free(w->kept);
     w->kept = NULL;
     return w->real->pMethods->xClose(w->real);
@@ -100,8 +114,7 @@ static int wal_size(sqlite3_file *f, sqlite3_int64 *ret)
 
 static int wal_control(sqlite3_file *f, int op, void *arg)
 {
-    int rc = flush(of(f));
-    return rc == SQLITE_OK ? of(f)->real->pMethods->xFileControl(of(f)->real, op, arg) : rc;
+    return of(f)->real->pMethods->xFileControl(of(f)->real, op, arg);
 }
 
 static int wal_lock(sqlite3_file *f, int level)
@@ -176,6 +189,21 @@ static void layer_register(void)
     layer.szOsFile = real->szOsFile + (int)sizeof(struct wal_file);
     layer.xOpen = layer_open;
     BUG_IF(sqlite3_vfs_register(&layer, 0) != SQLITE_OK);
+}
+
+static void rolled_back(void *arg)
+{
+    sqlite3_file *f = NULL;
+    if (sqlite3_file_control(arg, "main", SQLITE_FCNTL_JOURNAL_POINTER, &f) != SQLITE_OK || !f ||
+        f->pMethods != &wal_methods)
+        return;
+    of(f)->n = 0;
+    of(f)->lost = SQLITE_OK;
+}
+
+void wal_vfs_watch(sqlite3 *h)
+{
+    sqlite3_rollback_hook(h, rolled_back, h);
 }
 
 const char *wal_vfs_name(void)

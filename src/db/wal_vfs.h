@@ -4,4 +4,10 @@
    and before any other connection can know of it. */
 #pragma once
 
+#include <sqlite3.h>
+
 const char *wal_vfs_name(void); /* for sqlite3_open_v2; registered at the first call */
+
+/* Right after opening: a transaction that is rolled back leaves nothing to be written. Takes the
+   connection's rollback hook. */
+void wal_vfs_watch(sqlite3 *h);
