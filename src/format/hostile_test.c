@@ -49,7 +49,7 @@ static struct message *read_all(struct buf *b, struct arena *a, size_t max_out)
     assert_int_equal(message_fields(m->root, a, &f, NULL), 0);
     assert_int_equal(header_end(buf_slice(b)), m->root->body);
     imap_envelope(m->root, &out);
-    imap_body(m, true, &out);
+    imap_bodystructure(m, &out);
     message_preview(m, &out);
     subject_base(f.subject, &out);
     assert_false(out.failed);

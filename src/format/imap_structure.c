@@ -151,7 +151,7 @@ void imap_envelope(const struct part *root, struct buf *out)
     buf_addc(out, ')');
 }
 
-/* --- BODY and BODYSTRUCTURE --- */
+/* --- BODYSTRUCTURE --- */
 
 /* Values come from the parser without quotes; folds went there as well. */
 static void write_params(const struct param_list *l, struct buf *out)
@@ -211,15 +211,13 @@ static void write_extension(const struct part *p, struct buf *out)
     value_or_nil(p->location, out);
 }
 
-static void multipart_end(const struct part *p, bool extended, struct buf *out)
+static void multipart_end(const struct part *p, struct buf *out)
 {
     buf_addc(out, ' ');
     imap_string(p->subtype, out);
-    if (extended) {
-        buf_addc(out, ' ');
-        write_params(&p->params, out);
-        write_extension(p, out);
-    }
+    buf_addc(out, ' ');
+    write_params(&p->params, out);
+    write_extension(p, out);
     buf_addc(out, ')');
 }
 
@@ -247,21 +245,19 @@ static void begin_single(const struct part *p, struct buf *out)
     buf_addu(out, p->end - p->body);
 }
 
-static void end_single(const struct part *p, bool lines, bool extended, struct buf *out)
+static void end_single(const struct part *p, bool lines, struct buf *out)
 {
     if (lines) {
         buf_addc(out, ' ');
         buf_addu(out, p->lines);
     }
-    if (extended) {
-        buf_addc(out, ' ');
-        value_or_nil(p->md5, out);
-        write_extension(p, out);
-    }
+    buf_addc(out, ' ');
+    value_or_nil(p->md5, out);
+    write_extension(p, out);
     buf_addc(out, ')');
 }
 
-void imap_body(const struct message *m, bool extended, struct buf *out)
+void imap_bodystructure(const struct message *m, struct buf *out)
 {
     const struct part *p = m->root;
     for (;;) {
@@ -278,15 +274,15 @@ void imap_body(const struct message *m, bool extended, struct buf *out)
             p = p->nested;
             continue;
         }
-        end_single(p, part_is(p, "text", NULL), extended, out);
+        end_single(p, part_is(p, "text", NULL), out);
         /* Upwards, until there is a next sibling. */
         while (p != m->root && (part_is_root(p) || !p->next)) {
             bool nested = part_is_root(p);
             p = p->parent;
             if (nested)
-                end_single(p, true, extended, out);
+                end_single(p, true, out);
             else
-                multipart_end(p, extended, out);
+                multipart_end(p, out);
         }
         if (p == m->root)
             return;

@@ -1,6 +1,7 @@
 /* Unit tests of ENVELOPE and BODYSTRUCTURE against the examples and rules of RFC 9051. */
 #include "base/test.h"
 
+#include "format/imap_body.h"
 #include "format/imap_structure.h"
 
 static void check(struct slice s, void (*make)(const struct message *, struct buf *),
@@ -21,12 +22,14 @@ static void envelope(const struct message *m, struct buf *out)
 
 static void body(const struct message *m, struct buf *out)
 {
-    imap_body(m, false, out);
+    BUF_SCOPE whole = {0};
+    imap_bodystructure(m, &whole);
+    assert_int_equal(imap_body(buf_slice(&whole), out), 0);
 }
 
 static void bodystructure(const struct message *m, struct buf *out)
 {
-    imap_body(m, true, out);
+    imap_bodystructure(m, out);
 }
 
 static void envelopes(void **state)
@@ -103,12 +106,44 @@ static void strings(void **state)
     assert_slice(buf_slice(&out), "\"a\tb\"{3}\r\na\rbNIL\"\"");
 }
 
+/* Not what imap_bodystructure writes. */
+static void no_structures(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "(",
+        "()",
+        "NIL",
+        "(\"a\" \"b\" NIL NIL NIL \"7bit\" 1",
+        "(\"a\" \"b\" NIL NIL NIL \"7bit\")",
+        "(\"a\" \"b\" NIL NIL NIL \"7bit\" 1 NIL) ",
+        "(\"a\" \"b\" NIL NIL NIL \"7bit\" 1 NIL))",
+        "(\"a\" {3}\r\nb\" NIL NIL NIL \"7bit\" 1)",
+        "(\"a\" {99999999999999999999}\r\nb NIL NIL NIL \"7bit\" 1)",
+        "(\"a\" \"b\\",
+        "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 1 (NIL) NIL 1)",
+        "((\"a\" \"b\" NIL NIL NIL \"7bit\" 1))",
+    };
+    BUF_SCOPE out = {0};
+    buf_adds(&out, "before");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (imap_body(slice_str(bad[i]), &out) == 0)
+            fail_msg("%s gives %.*s", bad[i], (int)out.n, out.p);
+    assert_slice(buf_slice(&out), "before");
+    BUF_SCOPE deep = {.max = 1 << 20};
+    for (int i = 0; i < 100000; i++)
+        buf_addc(&deep, '(');
+    assert_int_equal(imap_body(buf_slice(&deep), &out), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(envelopes),
         cmocka_unit_test(bodies),
         cmocka_unit_test(strings),
+        cmocka_unit_test(no_structures),
     };
     return RUN_TESTS(tests);
 }

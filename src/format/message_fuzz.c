@@ -2,6 +2,7 @@
    tree says, the header walk agrees with the index, and all that is written about it can be
    written. Small limits must give the same headers. */
 #include "format/fields.h"
+#include "format/imap_body.h"
 #include "format/imap_structure.h"
 #include "format/preview.h"
 #include "format/section.h"
@@ -55,9 +56,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
     }
     buf_reset(&out);
     imap_envelope(m->root, &out);
-    imap_body(m, true, &out);
-    imap_body(m, false, &out);
     BUG_IF(memchr(out.p, 0, out.n));
+    buf_reset(&out);
+    imap_bodystructure(m, &out);
+    BUG_IF(memchr(out.p, 0, out.n));
+    BUF_SCOPE body = {0};
+    BUG_IF(imap_body(buf_slice(&out), &body) || body.n > out.n);
+    buf_reset(&body);
+    imap_body(in, &body); /* whatever it is */
     buf_reset(&out);
     message_preview(m, &out);
     subject_base(f.subject, &out);

@@ -26,9 +26,8 @@ DB_STMT(mend_narrow,
 DB_STMT(mend_row, "UPDATE item SET row = $3, size = $4 WHERE account = $1 AND id = $2");
 DB_STMT(mend_size, "UPDATE entry SET size = $3 WHERE account = $1 AND item = $2");
 DB_STMT(mend_message,
-        "INSERT INTO message (account, item, prefix, envelope, body, bodystructure, preview, "
-        "subject, refs, hash, parts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
-        "RETURNING row");
+        "INSERT INTO message (account, item, prefix, envelope, bodystructure, preview, subject, "
+        "refs, hash, parts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING row");
 
 DB_STMT(mend_stray, "SELECT account, id, size FROM item WHERE gone < 0 AND (account > $1 OR "
                     "(account = $1 AND id > $2)) ORDER BY account, id LIMIT 1");
@@ -204,8 +203,8 @@ static int widen_job(struct txn *t, void *arg, struct err *e)
     struct narrow *w = arg;
     int64_t row = 0, account = (int64_t)w->account, item = (int64_t)w->en.item;
     int64_t size = (int64_t)w->en.blob.size;
-    if (db_get_i64(t->db, &stmt_mend_message, &row, e, "iibbbbttbbb", account, item, S(""),
-                   bytes_of(&w->m->envelope), bytes_of(&w->m->body), bytes_of(&w->m->bodystructure),
+    if (db_get_i64(t->db, &stmt_mend_message, &row, e, "iibbbttbbb", account, item, S(""),
+                   bytes_of(&w->m->envelope), bytes_of(&w->m->bodystructure),
                    bytes_of(&w->m->preview), bytes_of(&w->m->subject), bytes_of(&w->m->thread_refs),
                    slice_of(w->en.blob.hash, BLOB_HASH), bytes_of(&w->m->parts)) < 0)
         return -1;

@@ -26,7 +26,7 @@
 #define NARROW "SELECT e.uid, e.item, e.flags, e.modseq, e.saved_at, e.size"
 #define ITEM NARROW ", i.received_at, i.sent_at, i.thread"
 #define ENVELOPE ITEM ", m.envelope, m.preview"
-#define STRUCTURE ENVELOPE ", m.body, m.bodystructure"
+#define STRUCTURE ENVELOPE ", m.bodystructure"
 #define BLOB "m.prefix, b.id, b.hash, b.pack, b.at, b.size, m.parts"
 
 DB_STMT(walk_narrow, NARROW " " FROM_ENTRY);
@@ -49,7 +49,7 @@ static const struct breadth {
     {ENTRY_ITEM | ENTRY_ENVELOPE | ENTRY_PREVIEW, &stmt_walk_envelope, 0},
     {ENTRY_ITEM | ENTRY_ENVELOPE | ENTRY_PREVIEW | ENTRY_STRUCTURE, &stmt_walk_structure, 0},
     {ENTRY_ITEM | ENTRY_BYTES, &stmt_walk_bytes, 9},
-    {~0u, &stmt_walk_all, 13},
+    {~0u, &stmt_walk_all, 12},
 };
 
 static const struct breadth *breadth_for(unsigned want)
@@ -169,8 +169,7 @@ static int read_row(struct entry_walk *w, struct entry *en, struct err *e)
         en->preview = db_text(q, 10);
     }
     if (gives & ENTRY_STRUCTURE) {
-        en->body = db_blob(q, 11);
-        en->bodystructure = db_blob(q, 12);
+        en->bodystructure = db_blob(q, 11);
     }
     if (w->breadth->blob)
         read_blob(w, q, en);
@@ -223,7 +222,7 @@ void entry_walk_close(struct entry_walk *w)
 DB_STMT(expunged_rows, "SELECT modseq, at, uids, items, old FROM change WHERE account = $1 AND "
                        "collection = $2 AND kind = 3 ORDER BY modseq DESC, seq DESC");
 DB_STMT(expunged_item,
-        "SELECT i.received_at, i.sent_at, i.thread, i.size, m.envelope, m.preview, m.body, "
+        "SELECT i.received_at, i.sent_at, i.thread, i.size, m.envelope, m.preview, "
         "m.bodystructure, m.prefix, b.id, b.hash, b.pack, b.at, b.size, m.parts FROM item i "
         "JOIN message m ON m.row = i.row LEFT JOIN blob b ON b.id = i.blob "
         "WHERE i.account = $1 AND i.id = $2");
@@ -265,16 +264,15 @@ int entry_item_read(struct txn *t, struct arena *a, struct entry *en, struct err
         en->size = db_i64(q, 3);
         en->envelope = arena_dup(a, db_blob(q, 4));
         en->preview = arena_dup(a, db_text(q, 5));
-        en->body = arena_dup(a, db_blob(q, 6));
-        en->bodystructure = arena_dup(a, db_blob(q, 7));
-        en->prefix = arena_dup(a, db_blob(q, 8));
-        en->parts = arena_dup(a, db_blob(q, 14));
-        struct slice hash = db_blob(q, 10);
-        en->blob = (struct blob_ref){.id = (uint64_t)db_i64(q, 9),
+        en->bodystructure = arena_dup(a, db_blob(q, 6));
+        en->prefix = arena_dup(a, db_blob(q, 7));
+        en->parts = arena_dup(a, db_blob(q, 13));
+        struct slice hash = db_blob(q, 9);
+        en->blob = (struct blob_ref){.id = (uint64_t)db_i64(q, 8),
                                      .shard = t->shard->id,
-                                     .pack = (uint64_t)db_i64(q, 11),
-                                     .at = (uint64_t)db_i64(q, 12),
-                                     .size = (uint64_t)db_i64(q, 13)};
+                                     .pack = (uint64_t)db_i64(q, 10),
+                                     .at = (uint64_t)db_i64(q, 11),
+                                     .size = (uint64_t)db_i64(q, 12)};
         if (hash.n == BLOB_HASH)
             memcpy(en->blob.hash, hash.p, BLOB_HASH);
     }

@@ -12,7 +12,7 @@ enum entry_want {
     ENTRY_KEYWORDS = 1,  /* overflow keywords */
     ENTRY_ITEM = 2,      /* received_at, size, thread, sent_at */
     ENTRY_ENVELOPE = 4,  /* envelope */
-    ENTRY_STRUCTURE = 8, /* body, bodystructure */
+    ENTRY_STRUCTURE = 8, /* bodystructure */
     ENTRY_BYTES = 16,    /* prefix, parts and blob, for message_open */
     ENTRY_PREVIEW = 32,
 };
@@ -29,7 +29,7 @@ struct entry {
     int64_t sent_at;                            /* ms: Date header, received_at when it has none */
     int64_t size;                               /* RFC822.SIZE: prefix and blob */
     uint64_t thread;                            /* THREADID is "T" and this */
-    struct slice envelope, body, bodystructure; /* as they go on the wire */
+    struct slice envelope, bodystructure; /* as they go on the wire */
     struct slice preview;
     struct slice prefix;
     struct slice parts; /* format/part_index.h, of the bytes behind the prefix; may be empty */

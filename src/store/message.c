@@ -17,9 +17,8 @@ SETTING(store, prefix_max, SIZE, 16 * KiB, 1 * KiB, 1 * MiB,
 DB_STMT(spool_once, "INSERT INTO spool_guard (spool, recipient, at) VALUES ($1, $2, $3) "
                     "ON CONFLICT DO NOTHING RETURNING at");
 DB_STMT(message_put,
-        "INSERT INTO message (account, item, prefix, envelope, body, bodystructure, preview, "
-        "subject, refs, hash, parts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
-        "RETURNING row");
+        "INSERT INTO message (account, item, prefix, envelope, bodystructure, preview, subject, "
+        "refs, hash, parts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING row");
 DB_STMT(item_put, "INSERT INTO item (account, id, thread, received_at, sent_at, size, gone, blob, "
                   "row) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)");
 DB_STMT(entry_put, "INSERT INTO entry (account, collection, uid, item, flags, modseq, saved_at, "
@@ -50,10 +49,10 @@ static int item_add(struct txn *t, struct message_ready *m, const struct message
         blob_own(t, blob.id, BLOB_OF_ITEM, t->account, item, e) ||
         thread_join(t, &m->thread, item, &thread, e))
         return -1;
-    if (db_get_i64(t->db, &stmt_message_put, &row, e, "iibbbbttbbb", (int64_t)t->account,
+    if (db_get_i64(t->db, &stmt_message_put, &row, e, "iibbbttbbb", (int64_t)t->account,
                    (int64_t)item, how->prefix.n ? how->prefix : S(""), bytes_of(&m->envelope),
-                   bytes_of(&m->body), bytes_of(&m->bodystructure), bytes_of(&m->preview),
-                   bytes_of(&m->subject), bytes_of(&m->thread_refs), slice_of(blob.hash, BLOB_HASH),
+                   bytes_of(&m->bodystructure), bytes_of(&m->preview), bytes_of(&m->subject),
+                   bytes_of(&m->thread_refs), slice_of(blob.hash, BLOB_HASH),
                    bytes_of(&m->parts)) < 0)
         return -1;
     return db_run(t->db, &stmt_item_put, e, "iiiiiiii", (int64_t)t->account, (int64_t)item,

@@ -72,8 +72,7 @@ static int work_out(struct message_ready *m, struct slice bytes, struct err *e)
     if (message_parse(bytes, NULL, &a, &msg, e) || message_fields(msg->root, &a, &f, e))
         return -1;
     imap_envelope(msg->root, &m->envelope);
-    imap_body(msg, false, &m->body);
-    imap_body(msg, true, &m->bodystructure);
+    imap_bodystructure(msg, &m->bodystructure);
     part_index_write(msg, &m->parts);
     message_preview(msg, &m->preview);
     subject_base(f.subject, &m->subject);
@@ -82,8 +81,7 @@ static int work_out(struct message_ready *m, struct slice bytes, struct err *e)
     cut_subject(&m->subject);
     m->has_date = f.has_date;
     m->sent_at = f.has_date ? f.date.at * 1000 : 0;
-    if (m->envelope.failed || m->body.failed || m->bodystructure.failed || m->subject.failed ||
-        m->parts.failed)
+    if (m->envelope.failed || m->bodystructure.failed || m->subject.failed || m->parts.failed)
         return err_set(e, ERR_LIMIT, "the message's header or structure is too large");
     return 0;
 }
@@ -131,7 +129,6 @@ void message_ready_unref(struct message_ready *m)
         return;
     blob_staged_unref(m->staged);
     buf_done(&m->envelope);
-    buf_done(&m->body);
     buf_done(&m->bodystructure);
     buf_done(&m->preview);
     buf_done(&m->subject);

@@ -10,7 +10,7 @@ struct message_ready {
     bool has_date;
     int64_t sent_at; /* ms */
     struct thread_key thread;
-    struct buf envelope, body, bodystructure, preview, subject, thread_refs, parts;
+    struct buf envelope, bodystructure, preview, subject, thread_refs, parts;
 };
 
 /* An entry for an item that is there, with its row in the log. */

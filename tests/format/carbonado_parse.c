@@ -182,7 +182,7 @@ static void print_message(struct slice name, struct slice bytes)
     BUF_SCOPE preview = {0};
     BUF_SCOPE base = {0};
     imap_envelope(m->root, &envelope);
-    imap_body(m, true, &structure);
+    imap_bodystructure(m, &structure);
     message_preview(m, &preview);
     subject_base(f.subject, &base);
     BUG_IF(!utf8_valid(buf_slice(&preview)) || !utf8_valid(buf_slice(&base)));
