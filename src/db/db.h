@@ -47,8 +47,9 @@ void db_close(struct db *db); /* NULL is fine. SQLite without DB_NO_CHECKPOINT: 
 /* SQLite: it has met an error of the disk. Whoever keeps connections keeps others. */
 bool db_is_ailing(const struct db *db);
 enum db_engine db_engine(const struct db *db);
-/* SQLite: moves the write-ahead log into the file as far as readers allow. *ret_left: frames still
-   in the log. PostgreSQL: nothing. */
+/* SQLite: moves the write-ahead log into the file as far as readers allow. *ret_left: frames that
+   are in the log only; with DB_CHECKPOINT_CUT_FREE not 0 either when the log is not cut.
+   PostgreSQL: nothing. */
 enum db_checkpoint {
     DB_CHECKPOINT_MOVE,
     DB_CHECKPOINT_CUT,      /* waits for readers, moves all, and cuts the log */

@@ -340,8 +340,11 @@ int db_checkpoint(struct db *db, enum db_checkpoint how, int64_t *ret_left, stru
         int rc = wal_checkpoint(h, mode, &log, &moved);
         if (free_only)
             sqlite3_busy_timeout(h, (int)setting_get(&set_db_busy_timeout));
-        if (rc != SQLITE_OK && !(free_only && rc == SQLITE_BUSY))
+        bool held = free_only && rc == SQLITE_BUSY;
+        if (rc != SQLITE_OK && !held)
             return failed(db, "checkpoint", e);
+        if (held && log <= moved)
+            log = moved + 1;
     }
     if (ret_left)
         *ret_left = log > moved ? log - moved : 0;

@@ -18,7 +18,7 @@ SETTING(store, wal_max, SIZE, 64 * MiB, 1 * MiB, 16 * GiB,
 
 METRIC_COUNTER(store_checkpoints_total, "Checkpoints of the shards");
 
-enum { WAL_FRAME = 4096, REST_MS = 3000 };
+enum { WAL_FRAME = 4096, REST_MS = 1000 };
 
 enum pause { PAUSE_STOP, PAUSE_WORK, PAUSE_REST };
 
@@ -76,6 +76,15 @@ static int checkpoint(struct shard *s, struct db *db)
     return rc;
 }
 
+/* Nothing is written: the log's place on the disk is given back. *ret_whole: it is held. */
+static int rest(struct db *db, bool *ret_whole)
+{
+    int64_t left = 0;
+    int rc = db_checkpoint(db, DB_CHECKPOINT_CUT_FREE, &left, NULL);
+    *ret_whole = left > 0;
+    return rc;
+}
+
 static void *checkpointer_main(void *arg)
 {
     struct shard *s = arg;
@@ -85,12 +94,10 @@ static void *checkpointer_main(void *arg)
     enum pause p;
     while ((p = pause_until(s, seen, whole)) != PAUSE_STOP) {
         seen = atomic_load(&s->commits);
-        whole = p == PAUSE_WORK;
+        whole = true;
         if (!db && db_open_sqlite(s->db_path, DB_NO_CHECKPOINT, &db, NULL))
             continue;
-        /* Nothing is written: the log's place on the disk is given back. */
-        if (p == PAUSE_REST ? db_checkpoint(db, DB_CHECKPOINT_CUT_FREE, NULL, NULL)
-                            : checkpoint(s, db)) {
+        if (p == PAUSE_REST ? rest(db, &whole) : checkpoint(s, db)) {
             db_close(db); /* an error may stay with the descriptor: a new one next time */
             db = NULL;
         }

@@ -31,11 +31,10 @@ SETTING(store, pack_max, SIZE, 512 * MiB, 1 * MiB, 64 * GiB,
         "A pack file that is larger is closed and a new one begins.");
 SETTING(store, batch_max, INT, 256, 1, 10000,
         "Most jobs that one commit of a shard carries. More wait for the next.");
-
 SETTING(store, batch_wait, TIME, 4, 0, 1 * SEC,
         "How long a commit waits for messages that are being prepared for it at this moment. 0: "
         "not at all.");
-SETTING(store, tail_max, SIZE, 256 * KiB, 0, 16 * MiB,
+SETTING(store, tail_max, SIZE, 32 * KiB, 0, 16 * MiB,
         "A commit with fewer bytes of messages puts them into the database's write-ahead log as "
         "well and does not wait for the pack file.");
 
