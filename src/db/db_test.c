@@ -399,11 +399,11 @@ static int64_t count_in_copy(void)
     char to[80], wal[90], copy_wal[90], copy_index[90];
     struct db *db;
     struct err e = {0};
-    snprintf(to, sizeof to, "%s/copy.db", dir);
-    snprintf(wal, sizeof wal, "%s-wal", file);
+    snprintf(to, sizeof to, "%s/copy.db", test_dir);
+    snprintf(wal, sizeof wal, "%s-wal", test_file);
     snprintf(copy_wal, sizeof copy_wal, "%s-wal", to);
     snprintf(copy_index, sizeof copy_index, "%s-shm", to);
-    copy_file(file, to);
+    copy_file(test_file, to);
     copy_file(wal, copy_wal);
     if (db_open_sqlite(to, 0, &db, &e))
         fail_msg("%s", e.text);
@@ -467,7 +467,7 @@ static void sqlite_rollback_leaves_nothing(void **state)
     enum { ROWS = 400 };
     struct err e = {0};
     struct db *db = fresh(DB_SQLITE), *other = NULL;
-    assert_int_equal(db_open_sqlite(file, DB_NO_CHECKPOINT, &other, &e), 0);
+    assert_int_equal(db_open_sqlite(test_file, DB_NO_CHECKPOINT, &other, &e), 0);
     for (int64_t round = 0; round < 2; round++) {
         assert_int_equal(db_begin(db, DB_WRITE, &e), 0);
         for (int64_t i = 1; i <= ROWS; i++)
@@ -541,7 +541,7 @@ static void sqlite_log_is_cut(void **state)
     struct stat st;
     char wal[90];
     struct db *db = fresh(DB_SQLITE), *reader = open_engine(DB_SQLITE);
-    snprintf(wal, sizeof wal, "%s-wal", file);
+    snprintf(wal, sizeof wal, "%s-wal", test_file);
     assert_int_equal(put(db, 1, "a", 1, &e), 0);
     assert_int_equal(db_begin(reader, DB_READ, &e), 0);
     assert_int_equal(count(reader), 1);

@@ -25,10 +25,10 @@ struct entry {
     int64_t saved_at;         /* ms: when it came into this mailbox */
     const uint32_t *overflow; /* keyword ids; ENTRY_KEYWORDS */
     size_t overflow_n;
-    int64_t received_at;                        /* ms: INTERNALDATE */
-    int64_t sent_at;                            /* ms: Date header, received_at when it has none */
-    int64_t size;                               /* RFC822.SIZE: prefix and blob */
-    uint64_t thread;                            /* THREADID is "T" and this */
+    int64_t received_at;                  /* ms: INTERNALDATE */
+    int64_t sent_at;                      /* ms: Date header, received_at when it has none */
+    int64_t size;                         /* RFC822.SIZE: prefix and blob */
+    uint64_t thread;                      /* THREADID is "T" and this */
     struct slice envelope, bodystructure; /* as they go on the wire */
     struct slice preview;
     struct slice prefix;
