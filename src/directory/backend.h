@@ -61,7 +61,10 @@ struct directory_backend {
 
 extern const struct directory_backend directory_sql;
 
-/* The engine in use, behind the cache. */
+/* The engine in use, behind the cache. What would have to ask the engine fails (ERR_BUSY) while
+   lookup_known_only is set, which is each thread's own. */
+extern _Thread_local bool lookup_known_only;
+int lookup_blocked(struct err *e); /* 1 or 0 */
 int lookup_domain(struct slice name, struct arena *a, struct domain_row *ret, struct err *e);
 int lookup_address(struct slice address, struct arena *a, struct address_row *ret, struct err *e);
 int lookup_account(uint64_t id, struct arena *a, struct account_info *ret, struct err *e);

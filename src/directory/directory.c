@@ -40,6 +40,15 @@ void directory_close(void)
 /* --- rows through the cache --------------------------------------------------------------------
  */
 
+_Thread_local bool lookup_known_only;
+
+int lookup_blocked(struct err *e)
+{
+    if (lookup_known_only)
+        err_set(e, ERR_BUSY, "not in memory");
+    return lookup_known_only;
+}
+
 int lookup_domain(struct slice name, struct arena *a, struct domain_row *ret, struct err *e)
 {
     struct cache_row c;
@@ -47,6 +56,8 @@ int lookup_domain(struct slice name, struct arena *a, struct domain_row *ret, st
         *ret = (struct domain_row){.alias_of = c.s[0], .catch_all = c.s[1]};
         return 1;
     }
+    if (lookup_blocked(e))
+        return -1;
     uint64_t gen = cache_generation();
     int r = backend->domain(name, a, ret, e);
     if (r > 0)
@@ -62,6 +73,8 @@ int lookup_address(struct slice address, struct arena *a, struct address_row *re
             .kind = (enum row_kind)c.n[0], .account = (uint64_t)c.n[1], .target = c.s[0]};
         return 1;
     }
+    if (lookup_blocked(e))
+        return -1;
     uint64_t gen = cache_generation();
     int r = backend->address(address, a, ret, e);
     if (r > 0)
@@ -84,6 +97,8 @@ int lookup_account(uint64_t id, struct arena *a, struct account_info *ret, struc
                                      .name = c.s[1]};
         return 1;
     }
+    if (lookup_blocked(e))
+        return -1;
     uint64_t gen = cache_generation();
     int r = backend->account(id, a, ret, e);
     if (r > 0)

@@ -1,6 +1,7 @@
 /* directory.h - who there is: domains, accounts, aliases, lists. The embedded engine is SQLite
-   (sql.c, STATE/directory.db); LDAP comes behind the same calls. Every call may block: use it at
-   PLACE_READ or PLACE_CPU, or from the command line; never on a loop. Thread-safe. Addresses are
+   (sql.c, STATE/directory.db); LDAP comes behind the same calls. Every call but
+   directory_resolve_known may block: use it at PLACE_READ or PLACE_CPU, or from the command line;
+   never on a loop. Thread-safe. Addresses are
    compared as: local part ASCII-case-folded and NFC, domain as lower-case A-labels. */
 #pragma once
 
@@ -46,6 +47,11 @@ struct delivery_target {
 };
 int directory_resolve(struct slice recipient, struct arena *a, struct delivery_target **ret,
                       size_t *ret_n, struct err *e);
+
+/* The same out of memory, also on a loop. 0, or -1: what it takes is not in memory, or there is an
+   error; directory_resolve tells. */
+int directory_resolve_known(struct slice recipient, struct arena *a, struct delivery_target **ret,
+                            size_t *ret_n);
 
 /* May this account send as this address? (own, aliases, grants) 1, 0, -1. */
 int directory_may_send_as(uint64_t account, struct slice address, struct err *e);

@@ -144,6 +144,8 @@ static int follow_list(struct walk *w, struct slice list, struct slice detail,
     struct via own = {.list = list};
     if (!via->list.p && find_owner(w, list, &own.owner, e) < 0)
         return -1;
+    if (lookup_blocked(e))
+        return -1;
     struct members m = {.a = w->a, .max = w->max};
     int r = directory_backend()->each_member(list, take_member, &m, e);
     if (r == 0 && m.over)
@@ -236,4 +238,14 @@ int directory_resolve(struct slice recipient, struct arena *a, struct delivery_t
     *ret = w.targets;
     *ret_n = w.n;
     return 0;
+}
+
+int directory_resolve_known(struct slice recipient, struct arena *a, struct delivery_target **ret,
+                            size_t *ret_n)
+{
+    struct err e = {0};
+    lookup_known_only = true;
+    int rc = directory_resolve(recipient, a, ret, ret_n, &e);
+    lookup_known_only = false;
+    return rc;
 }

@@ -206,6 +206,41 @@ static void changes_are_seen_at_once(void **state)
     assert_string_equal(resolve("info@x.test", &b), "bob@x.test");
 }
 
+static bool is_known(const char *recipient)
+{
+    ARENA_SCOPE a = {0};
+    struct delivery_target *t = NULL;
+    size_t n = 0;
+    if (directory_resolve_known(slice_str(recipient), &a, &t, &n))
+        return false;
+    assert_int_equal(n, 1);
+    assert_slice(t[0].address, "ann@x.test");
+    return true;
+}
+
+/* What has been looked for and found is in memory until something changes; lists and what is not
+   there never are. */
+static void what_is_in_memory(void **state)
+{
+    (void)state;
+    static const char *const recipients[] = {"ann@x.test", "info@x.test", "ANN@y.test"};
+    static const char *const never[] = {"crew@x.test", "nobody@x.test", "gone@x.test", "x@no.test"};
+    BUF_SCOPE b = {0};
+    build();
+    for (size_t i = 0; i < sizeof recipients / sizeof *recipients; i++) {
+        assert_false(is_known(recipients[i]));
+        assert_string_equal(resolve(recipients[i], &b), "ann@x.test");
+        assert_true(is_known(recipients[i]));
+        alias("another@x.test", "bob@x.test");
+        assert_int_equal(directory_alias_remove(S("another@x.test"), NULL), 0);
+        assert_false(is_known(recipients[i]));
+    }
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
+        resolve(never[i], &b);
+        assert_false(is_known(never[i]));
+    }
+}
+
 static void a_small_arena_is_a_limit(void **state)
 {
     (void)state;
@@ -230,6 +265,7 @@ int main(void)
         TEST(table_of_recipients),      TEST(delimiters_are_a_setting),
         TEST(long_chains_end),          TEST(more_than_the_limit_is_refused),
         TEST(changes_are_seen_at_once), TEST(a_small_arena_is_a_limit),
+        TEST(what_is_in_memory),
     };
     return RUN_TESTS(tests);
 }

@@ -67,14 +67,20 @@ static bool is_unqualified(const struct rcpt_job *j)
            !slice_starts(domain, S("[")) && slice_find(domain, '.') < 0;
 }
 
-static void resolved(struct smtp_session *s, struct smtp_job *base)
+/* Most recipients are in memory, and no job has to look for them. A postmaster may be somebody
+   else (mail/resolve.h). */
+static bool resolve_at_once(struct rcpt_job *j)
 {
-    struct rcpt_job *j = list_entry(base, struct rcpt_job, base);
+    if (slice_startsi(j->rcpt.to.address, S("postmaster")) ||
+        directory_resolve_known(j->rcpt.to.address, j->arena, &j->targets, &j->n))
+        return false;
+    uint64_t account = j->n == 1 ? j->targets[0].account : 0;
+    return !account || account_over_quota_known(account, j->size ? (int64_t)j->size : 1) == 0;
+}
+
+static void take(struct smtp_session *s, struct rcpt_job *j)
+{
     struct smtp_transaction *t = s->t;
-    if (base->job.err.code) {
-        smtp_session_refuse(s, code_of(&base->job.err), "4.3.0", &base->job.err);
-        return;
-    }
     if (is_unqualified(j)) {
         smtp_session_error(s, 554, "5.1.2", "The domain is not fully qualified");
         return;
@@ -90,6 +96,14 @@ static void resolved(struct smtp_session *s, struct smtp_job *base)
                                                     .n_targets = j->n};
     s->state = STATE_RCPT;
     smtp_session_reply(s, 250, "2.1.5", "Recipient ok");
+}
+
+static void resolved(struct smtp_session *s, struct smtp_job *base)
+{
+    if (base->job.err.code)
+        smtp_session_refuse(s, code_of(&base->job.err), "4.3.0", &base->job.err);
+    else
+        take(s, list_entry(base, struct rcpt_job, base));
 }
 
 void smtp_cmd_rcpt(struct smtp_session *s, struct slice args)
@@ -112,5 +126,10 @@ void smtp_cmd_rcpt(struct smtp_session *s, struct slice args)
     j->rcpt = rcpt;
     j->size = t->mail.size;
     j->relay = s->logged_in;
+    if (resolve_at_once(j)) {
+        take(s, j);
+        free(j);
+        return;
+    }
     smtp_session_run(s, &j->base, PLACE_READ, resolve, resolved);
 }

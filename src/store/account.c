@@ -187,13 +187,27 @@ void account_usage_forget(void)
     pthread_mutex_unlock(&known_lock);
 }
 
+static bool find_known(uint64_t account, int64_t now, struct known *ret)
+{
+    pthread_mutex_lock(&known_lock);
+    *ret = known[account % KNOWN];
+    pthread_mutex_unlock(&known_lock);
+    return ret->account == account && now <= ret->until;
+}
+
+int account_over_quota_known(uint64_t account, int64_t size)
+{
+    struct known k;
+    if (!find_known(account, clock_mono_ms(), &k))
+        return -1;
+    return k.quota > 0 && size > k.quota - k.bytes;
+}
+
 bool account_over_quota(uint64_t account, int64_t size)
 {
     int64_t now = clock_mono_ms();
-    pthread_mutex_lock(&known_lock);
-    struct known k = known[account % KNOWN];
-    pthread_mutex_unlock(&known_lock);
-    if (k.account != account || now > k.until) {
+    struct known k;
+    if (!find_known(account, now, &k)) {
         struct txn *t;
         struct account_usage u = {0};
         if (txn_read(account, &t, NULL))

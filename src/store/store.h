@@ -70,3 +70,5 @@ int account_set_quota(struct txn *t, int64_t bytes, struct err *e);
 
 /* A cached answer for RCPT: would `size` more bytes be over quota? The writer has the last word. */
 bool account_over_quota(uint64_t account, int64_t size);
+/* The same out of memory, also on a loop. 1, 0, -1: not known at this moment. */
+int account_over_quota_known(uint64_t account, int64_t size);
