@@ -12,7 +12,8 @@
    From. Addresses past ADDRESS_MAX per field are left out. */
 void imap_envelope(const struct part *root, struct buf *out);
 
-/* Appends the body structure of the whole message. A multipart without parts shows one empty text/plain, because the grammar wants one. Iterative. */
+/* Appends the body structure of the whole message. A multipart without parts shows one empty
+ * text/plain, because the grammar wants one. Iterative. */
 void imap_bodystructure(const struct message *m, struct buf *out);
 
 /* An nstring: quoted, literal, or NIL when s.p is NULL. */
