@@ -11,6 +11,7 @@ from workload import USERS, Book, append, compare, make_boxes
 from wire import Imap
 
 OLDER = ("DROP TABLE pack_tail", "ALTER TABLE message DROP COLUMN parts",
+         "ALTER TABLE message ADD COLUMN body BLOB NOT NULL DEFAULT x'2829'",
          "DELETE FROM migration WHERE module = 'store' AND version > 1")
 
 
