@@ -137,11 +137,12 @@ static void mime_fields_that_are_odd(void **state)
     (void)state;
     ARENA_SCOPE odd = {0};
     BUF_SCOPE structure = {0};
-    imap_body(parse(S("Content-Type: text; charset=koi8-r\n\n"), NULL, &odd), false, &structure);
-    imap_body(parse(S("Content-Type: oops\n\n"), NULL, &odd), false, &structure);
-    assert_slice(buf_slice(&structure),
-                 "(\"text\" \"plain\" (\"charset\" \"koi8-r\") NIL NIL \"7bit\" 0 0)"
-                 "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0)");
+    imap_bodystructure(parse(S("Content-Type: text; charset=koi8-r\n\n"), NULL, &odd), &structure);
+    imap_bodystructure(parse(S("Content-Type: oops\n\n"), NULL, &odd), &structure);
+    assert_slice(
+        buf_slice(&structure),
+        "(\"text\" \"plain\" (\"charset\" \"koi8-r\") NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL)"
+        "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL)");
     static const struct {
         const char *in, *disposition, *params, *encoding;
         enum encoding is;
