@@ -415,6 +415,16 @@ static int64_t count_in_copy(void)
     return n;
 }
 
+/* With a page cache that is too small for what is written. */
+static struct db *fresh_small(void)
+{
+    struct err e = {0};
+    assert_int_equal(setting_parse(&set_db_sqlite_cache, S("64K"), &e), 0);
+    struct db *db = fresh(DB_SQLITE);
+    setting_reset(&set_db_sqlite_cache);
+    return db;
+}
+
 static int put_large_or_not(struct db *db, int64_t id)
 {
     static char text[12001];
@@ -435,9 +445,9 @@ static void put_large(struct db *db, int64_t id)
 static void sqlite_log_is_gathered(void **state)
 {
     (void)state;
-    enum { ROWS = 400, ROUNDS = 3 };
+    enum { ROWS = 60, ROUNDS = 3 };
     struct err e = {0};
-    struct db *db = fresh(DB_SQLITE), *other = open_engine(DB_SQLITE);
+    struct db *db = fresh_small(), *other = open_engine(DB_SQLITE);
     for (int64_t round = 0; round < ROUNDS; round++) {
         assert_int_equal(db_begin(db, DB_WRITE, &e), 0);
         for (int64_t i = 1; i <= ROWS; i++)
@@ -464,9 +474,9 @@ static void sqlite_log_is_gathered(void **state)
 static void sqlite_rollback_leaves_nothing(void **state)
 {
     (void)state;
-    enum { ROWS = 400 };
+    enum { ROWS = 60 };
     struct err e = {0};
-    struct db *db = fresh(DB_SQLITE), *other = NULL;
+    struct db *db = fresh_small(), *other = NULL;
     assert_int_equal(db_open_sqlite(test_file, DB_NO_CHECKPOINT, &other, &e), 0);
     for (int64_t round = 0; round < 2; round++) {
         assert_int_equal(db_begin(db, DB_WRITE, &e), 0);
@@ -499,15 +509,13 @@ static ssize_t write_until_full(int fd, const void *p, size_t n, off_t at)
 static void sqlite_write_that_fails(void **state)
 {
     (void)state;
-    enum { ROWS = 60 };
+    enum { ROWS = 20 };
     struct err e = {0};
     sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
-    assert_int_equal(setting_parse(&set_db_sqlite_cache, S("64K"), &e), 0);
-    struct db *db = fresh(DB_SQLITE);
-    setting_reset(&set_db_sqlite_cache);
+    struct db *db = fresh_small();
     int64_t have = 0;
     bool failed = true;
-    for (long nth = 1; failed; nth += 1 + nth / 8) {
+    for (long nth = 1; failed; nth += 1 + nth / 4) {
         int rc = db_begin(db, DB_WRITE, &e);
         writes_until_full = nth;
         vfs->xSetSystemCall(vfs, "pwrite", (sqlite3_syscall_ptr)write_until_full);
