@@ -3,6 +3,7 @@ answers as one by one. Then commands over so many messages that they go in slice
 of other sessions' doing meanwhile."""
 import re
 import threading
+import time
 import urllib.request
 
 import pytest
@@ -38,13 +39,13 @@ def test_many_stores_share_commits(server, imap):
     fill(imap, 100)
     imap.ok("SELECT", "INBOX")
     groups, commands, commits = (metric(server, m) for m in (
-        "imap_write_groups", "imap_write_group_commands", "store_commits_total"))
+        "imap_write_groups_total", "imap_write_group_commands_total", "store_commits_total"))
     got = pipeline(imap, *[f"STORE {n} +FLAGS (\\Flagged k{n % 7})" for n in range(1, 101)])
     for n, (untagged, text) in enumerate(got, 1):
         assert text.startswith(b"OK"), text
         assert any(re.match(rb"%d FETCH .*\\Flagged k%d[ )]" % (n, n % 7), u.text) for u in untagged), n
-    assert metric(server, "imap_write_group_commands") - commands == 100
-    assert metric(server, "imap_write_groups") - groups <= 100 // 32 + 2
+    assert metric(server, "imap_write_group_commands_total") - commands == 100
+    assert metric(server, "imap_write_groups_total") - groups <= 100 // 32 + 2
     assert metric(server, "store_commits_total") - commits <= 100 // 32 + 3
     assert all(b"\\Flagged" in u.text for u in imap.ok("FETCH", "1:*", "FLAGS"))
 
@@ -163,11 +164,13 @@ def test_writes_of_one_that_hangs_up(server, imap, user):
     imap.close()
     with Imap(server, user) as other:
         other.ok("SELECT", "INBOX")
-        for _ in range(100):
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
             found = other.ok("SEARCH", "FLAGGED")[-1].text.split()[1:]
-            if len(found) == 64:
+            if len(found) >= 32:
                 break
             other.ok("NOOP")
+            time.sleep(0.02)
         assert found[:32] == [b"%d" % n for n in range(1, 33)]
 
 
