@@ -44,8 +44,11 @@ static void add_text(struct session *s, struct slice text)
     if (text.n > room)
         refuse(r, true, ERR_LIMIT, "The command line is too long");
     /* What still fits is kept: the tag of the refusal is in it. */
-    if (buf_add(&r->text, slice_sub(text, 0, room)))
-        refuse(r, true, ERR_BUSY, "Out of memory");
+    if (buf_add(&r->text, slice_sub(text, 0, room)) == 0)
+        return;
+    refuse(r, true, ERR_BUSY, "Out of memory");
+    if (slice_find(buf_slice(&r->text), ' ') < 0) /* a refusal without the tag answers nothing */
+        session_bye(s, "[UNAVAILABLE] Out of memory");
 }
 
 /* "tag APPEND ..."? */
@@ -191,6 +194,8 @@ static size_t take_command(struct session *s, struct slice in)
         return taken;
     }
     add_text(s, bytes);
+    if (s->closing)
+        return taken;
     if (ev == LIT_BEGIN)
         literal_begin(s);
     else if (ev == LIT_DONE)
