@@ -18,6 +18,7 @@ DB_STMT(mend_adrift,
         "(SELECT 1 FROM blob b WHERE b.id = i.blob) AND (i.account > $2 OR (i.account = $2 AND "
         "i.id > $3)) ORDER BY i.account, i.id LIMIT 1");
 DB_STMT(mend_item, "UPDATE item SET blob = $3 WHERE account = $1 AND id = $2");
+DB_STMT(mend_item_size, "UPDATE item SET size = $3 WHERE account = $1 AND id = $2");
 DB_STMT(mend_hash, "UPDATE message SET hash = $3 WHERE account = $1 AND item = $2");
 DB_STMT(mend_narrow,
         "SELECT i.account, i.id, i.size, b.hash, b.id, b.pack, b.at, b.size FROM item i JOIN "
@@ -78,7 +79,8 @@ void check_remains(struct packs *packs, const struct finding *f, uint64_t size, 
 struct adrift {
     uint64_t account, item;
     int64_t blob; /* the number it had, below 0 */
-    int64_t size;
+    int64_t size, prefix_n;
+    int64_t new_size; /* what was not known; 0: it was */
     bool hashed;
     unsigned char hash[FRAME_HASH];
     struct blob_staged *staged;
@@ -93,7 +95,11 @@ static int replace_job(struct txn *t, void *arg, struct err *e)
                    db_run(t->db, &stmt_mend_item, e, "iii", (int64_t)d->account, (int64_t)d->item,
                           (int64_t)blob.id) ||
                    db_run(t->db, &stmt_mend_hash, e, "iib", (int64_t)d->account, (int64_t)d->item,
-                          slice_of(blob.hash, BLOB_HASH))
+                          slice_of(blob.hash, BLOB_HASH)) ||
+                   (d->new_size && (db_run(t->db, &stmt_mend_item_size, e, "iii",
+                                           (int64_t)d->account, (int64_t)d->item, d->new_size) ||
+                                    db_run(t->db, &stmt_mend_size, e, "iii", (int64_t)d->account,
+                                           (int64_t)d->item, d->new_size)))
                ? -1
                : 0;
 }
@@ -112,7 +118,8 @@ static int next_adrift(struct checking *c, struct shard *s, struct adrift *d, st
         *d = (struct adrift){.account = (uint64_t)db_i64(q, 0),
                              .item = (uint64_t)db_i64(q, 1),
                              .blob = db_i64(q, 2),
-                             .size = db_i64(q, 3) - (int64_t)db_blob(q, 4).n};
+                             .size = db_i64(q, 3) - (int64_t)db_blob(q, 4).n,
+                             .prefix_n = (int64_t)db_blob(q, 4).n};
         struct slice subject = db_text(q, 5), hash = db_blob(q, 6);
         d->hashed = hash.n == FRAME_HASH;
         if (d->hashed)
@@ -145,6 +152,10 @@ static int mend_adrift(struct checking *c, struct checked_shard *cs, struct shar
     while ((rc = next_adrift(c, s, &d, e)) > 0) {
         const struct finding *f = damaged_of(cs, &d);
         uint64_t size = f ? f->size : d.size > 0 ? (uint64_t)d.size : 0;
+        if (!size) { /* it went with the rest: room for saying so */
+            size = LINE;
+            d.new_size = d.prefix_n + LINE;
+        }
         BUF_SCOPE content = {.max = (size_t)size + 1};
         check_remains(&s->packs, f, size, &content);
         c->r->lost++;
