@@ -134,13 +134,17 @@ class Serving:
         return total
 
     def descriptors(self):
-        total = 0
+        """(files of the store that have a name, all others) that the processes have open."""
+        store = others = 0
         for pid in self.pids():
             try:
-                total += len(os.listdir(f"/proc/{pid}/fd"))
+                for fd in os.scandir(f"/proc/{pid}/fd"):
+                    name = os.readlink(fd.path)
+                    named = name.startswith(f"{self.state}/") and not name.endswith(" (deleted)")
+                    store, others = store + named, others + (not named)
             except OSError:
-                pass
-        return total
+                pass  # a process or a descriptor that is gone
+        return store, others
 
 
 def start(users=5, *options):
