@@ -136,24 +136,13 @@ static void scram_text(struct slice password, struct buf *out)
 }
 
 /* Of UTF-8; bytes that are none count one by one. */
-static int64_t characters(struct slice s)
-{
-    int64_t n = 0;
-    for (size_t i = 0; i < s.n; n++) {
-        uint32_t cp;
-        size_t used = utf8_next(s.p + i, s.n - i, &cp);
-        i += used ? used : 1;
-    }
-    return n;
-}
-
 int auth_set_password(uint64_t account, struct slice password, struct err *e)
 {
     ARENA_SCOPE a = {.limit = 65536};
     BUF_SCOPE prepared = {.max = 4 * AUTH_PASSWORD_MAX}, scram = {.max = 1024};
     struct credential old, c = {.account = account, .changed_at = clock_now_ms()};
     char hash[128];
-    if (characters(password) < setting_get(&set_auth_password_min))
+    if ((int64_t)utf8_count(password) < setting_get(&set_auth_password_min))
         return err_set(e, ERR_LIMIT, "a password has at least %lld characters",
                        (long long)setting_get(&set_auth_password_min));
     if (password.n > AUTH_PASSWORD_MAX)

@@ -29,5 +29,7 @@ struct sasl_mechanism {
     const char *rfc;
 };
 
+bool sasl_has_binding(const struct auth_peer *p); /* one type of channel binding at least */
+
 extern const struct sasl_mechanism sasl_plain, sasl_login, sasl_scram_sha_256,
     sasl_scram_sha_256_plus;

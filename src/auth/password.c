@@ -81,20 +81,12 @@ void auth_secret_key(const char *purpose, struct slice data, unsigned char out[A
     crypto_generichash_final(&st, out, AUTH_KEY);
 }
 
-static bool has_controls(struct slice s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] < 32 || s.p[i] == 127)
-            return true;
-    return false;
-}
-
 /* RFC 4013, by ICU's tables. Unassigned code points pass, in stored strings too: people have them
    in passwords. */
 bool auth_prepare(struct slice in, struct buf *out)
 {
     enum { ROOM = AUTH_PASSWORD_MAX + 1 };
-    if (in.n > AUTH_PASSWORD_MAX || !utf8_valid(in) || has_controls(in)) /* 2.3: C.2.1 */
+    if (in.n > AUTH_PASSWORD_MAX || !utf8_valid(in) || ascii_has_control(in)) /* 2.3: C.2.1 */
         return false;
     if (ascii_only(in)) {
         buf_add(out, in);

@@ -17,7 +17,7 @@ static const struct sasl_mechanism *const mechanisms[] = {
 };
 enum { MECHANISMS = sizeof(mechanisms) / sizeof(mechanisms[0]) };
 
-static bool has_binding(const struct auth_peer *p)
+bool sasl_has_binding(const struct auth_peer *p)
 {
     return p->tls && (p->binding_exporter.n || p->binding_end_point.n || p->binding_unique.n);
 }
@@ -26,7 +26,7 @@ static unsigned lacks(const struct auth_peer *p, const struct sasl_mechanism *m)
 {
     unsigned has = (p->plain_ok ? SASL_NEEDS_PLAIN_OK : 0) |
                    (setting_get(&set_auth_scram) ? SASL_NEEDS_SCRAM : 0) |
-                   (has_binding(p) ? SASL_NEEDS_BINDING : 0);
+                   (sasl_has_binding(p) ? SASL_NEEDS_BINDING : 0);
     return m->needs & ~has;
 }
 

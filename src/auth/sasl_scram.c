@@ -31,10 +31,8 @@ static const char *check_binding(struct sasl *s, const struct scram_first *m, st
 {
     const struct auth_peer *p = &s->peer;
     bool plus = s->mech->needs & SASL_NEEDS_BINDING;
-    bool offered =
-        p->tls && (p->binding_exporter.n || p->binding_end_point.n || p->binding_unique.n);
     *ret = S("");
-    if (m->flag == 'y' && offered)
+    if (m->flag == 'y' && sasl_has_binding(p))
         return "channel binding was taken out of the list of mechanisms on the way";
     if (plus != (m->flag == 'p'))
         return "the mechanism and its channel binding do not fit";

@@ -3,6 +3,8 @@
 
 #include <time.h>
 
+#include "base/err.h"
+
 static int64_t read_us(clockid_t id)
 {
     struct timespec t;
@@ -28,6 +30,15 @@ int64_t clock_mono_ms(void)
 int64_t clock_mono_us(void)
 {
     return read_us(CLOCK_MONOTONIC);
+}
+
+void clock_cond_init(pthread_cond_t *ret)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    BUG_IF(pthread_cond_init(ret, &attr));
+    pthread_condattr_destroy(&attr);
 }
 
 void clock_deadline(int64_t ms, struct timespec *ret)

@@ -88,3 +88,27 @@ void utf8_add_repaired(struct buf *out, struct slice s)
         i += n;
     }
 }
+
+bool ascii_is_control(char c)
+{
+    return (unsigned char)c < 32 || c == 127;
+}
+
+bool ascii_has_control(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (ascii_is_control(s.p[i]))
+            return true;
+    return false;
+}
+
+size_t utf8_count(struct slice s)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s.n; count++) {
+        uint32_t cp;
+        size_t n = utf8_next(s.p + i, s.n - i, &cp);
+        i += n ? n : 1;
+    }
+    return count;
+}

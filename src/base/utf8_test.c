@@ -79,12 +79,24 @@ static void repair_gives_valid_text_and_keeps_what_was_good(void **state)
     }
 }
 
+static void counting_and_controls(void **state)
+{
+    (void)state;
+    assert_int_equal(utf8_count(S("")), 0);
+    assert_int_equal(utf8_count(S("a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80")), 4);
+    assert_int_equal(utf8_count(S("\xff\xc3z")), 3);
+    assert_false(ascii_has_control(S(" ~\xc3\xa4")));
+    assert_true(ascii_has_control(S("a\x7f")) && ascii_has_control(S("a\tb")) &&
+                ascii_has_control(S("\0")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_point_goes_both_ways),
         cmocka_unit_test(ill_formed_sequences_are_refused),
         cmocka_unit_test(repair_gives_valid_text_and_keeps_what_was_good),
+        cmocka_unit_test(counting_and_controls),
     };
     return RUN_TESTS(tests);
 }

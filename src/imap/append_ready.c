@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "base/list.h"
-#include "mail/spool.h"
+#include "mail/spool_ready.h"
 
 enum { HELPERS = 3, EACH = 4 /* messages that are worth a helper */ };
 
@@ -60,8 +60,7 @@ static int make(const struct imap_append_message *m, struct message_ready **ret,
         *ret_nul = true;
         return err_set(e, ERR_SYNTAX, "NUL in a message needs a literal8");
     }
-    return s->fd >= 0 ? message_ready_make_fd(s->fd, s->size, ret, e)
-                      : message_ready_make(buf_slice(&s->memory), ret, e);
+    return spool_make_ready(s, ret, e);
 }
 
 /* Takes messages until there are none; called and returns with the lock held. */

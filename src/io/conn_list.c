@@ -124,12 +124,8 @@ void loop_look(unsigned index, int64_t wait_ms, struct loop_now *ret)
     k->loop = loop_at(index);
     k->users = 2;
     k->msg.fn = look_run;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&k->lock, NULL);
-    pthread_cond_init(&k->answered, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&k->answered);
     struct timespec until;
     clock_deadline(wait_ms, &until);
     k->began_us = clock_mono_us();

@@ -59,11 +59,7 @@ static int use_servers(struct ub_ctx *ctx)
 static struct ub_ctx *shared_context(struct err *e)
 {
     if (!resolver.ready) {
-        pthread_condattr_t attr;
-        pthread_condattr_init(&attr);
-        pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-        pthread_cond_init(&resolver.changed, &attr);
-        pthread_condattr_destroy(&attr);
+        clock_cond_init(&resolver.changed);
         resolver.ready = true;
     }
     if (!resolver.context) {

@@ -13,6 +13,7 @@
 #include "mail/inspect.h"
 #include "mail/prefix.h"
 #include "mail/queue.h"
+#include "mail/spool_ready.h"
 #include "mail/submit.h"
 
 SETTING(smtp, max_received, INT, 100, 10, 1000,
@@ -409,8 +410,7 @@ static int prepare(struct mail_accept *m, struct err *e)
     if (check_header(m, &header, e) || plan_units(m, &header, e))
         return -1;
     plan_direct(m);
-    return m->body.fd >= 0 ? message_ready_make_fd(m->body.fd, m->body.size, &m->ready, e)
-                           : message_ready_make(buf_slice(&m->body.memory), &m->ready, e);
+    return spool_make_ready(&m->body, &m->ready, e);
 }
 
 static enum job_next run_single(struct job *job, struct txn *txn)

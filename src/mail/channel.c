@@ -230,13 +230,9 @@ static struct channel *channel_new(const struct sockaddr *to, int64_t ms)
 {
     static _Atomic unsigned turn;
     struct channel *c = calloc(1, sizeof(*c));
-    pthread_condattr_t attr;
     BUG_IF(!c);
     pthread_mutex_init(&c->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_cond_init(&c->changed);
     c->loop = loop_at(atomic_fetch_add(&turn, 1) % loops_count());
     memcpy(&c->to, to,
            to->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));

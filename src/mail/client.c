@@ -8,6 +8,7 @@
 
 #include "base/base64.h"
 #include "base/metric.h"
+#include "base/utf8.h"
 #include "base/setting.h"
 #include "mail/client_internal.h"
 #include "mail/host.h"
@@ -75,7 +76,7 @@ struct slice client_one_line(struct client *c)
                                      SARG(slice_sub(buf_slice(&c->reply.text), 0, 500)));
     char *p = (char *)(uintptr_t)text.p;
     for (size_t i = 0; i < text.n; i++)
-        if ((unsigned char)p[i] < 32 || p[i] == 127)
+        if (ascii_is_control(p[i]))
             p[i] = ' ';
     return p ? text : S("");
 }

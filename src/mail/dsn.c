@@ -47,7 +47,7 @@ bool dsn_wanted(const struct outbox_message *m, unsigned notify, enum dsn_action
 static void add_line(struct buf *out, struct slice s)
 {
     for (size_t i = 0; i < s.n; i++)
-        buf_addc(out, (unsigned char)s.p[i] < 32 || s.p[i] == 127 ? ' ' : s.p[i]);
+        buf_addc(out, ascii_is_control(s.p[i]) ? ' ' : s.p[i]);
 }
 
 static void add_field(struct buf *out, const char *name, struct slice value)

@@ -55,13 +55,9 @@ static void *ask_name_service(void *arg)
 /* The full name of short_name goes into `to`, when it comes in time. */
 static void wait_for_full_name(char *to, size_t size)
 {
-    pthread_condattr_t attr;
     pthread_t thread;
     struct timespec until;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&asking.changed, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_cond_init(&asking.changed);
     if (pthread_create(&thread, NULL, ask_name_service, NULL))
         return;
     pthread_detach(thread);

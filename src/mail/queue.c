@@ -340,12 +340,8 @@ static void *work(void *arg)
 
 int queue_start(struct err *e)
 {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&queue.manager_wakes, &attr);
-    pthread_cond_init(&queue.worker_wakes, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_cond_init(&queue.manager_wakes);
+    clock_cond_init(&queue.worker_wakes);
     list_init(&queue.ready);
     list_init(&queue.ended);
     queue.stopping = false;

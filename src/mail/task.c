@@ -17,7 +17,7 @@
 #include "mail/outcome.h"
 #include "mail/queue.h"
 #include "mail/route.h"
-#include "mail/spool.h"
+#include "mail/spool_ready.h"
 #include "mail/unreachable.h"
 
 enum { HEADER_MAX = 1024 * 1024 };
@@ -96,8 +96,7 @@ static int make_ready(struct queue_run *r, struct message_ready **ret, struct er
     if (rc == 0)
         rc = spool_flush(&s, e);
     if (rc == 0)
-        rc = s.fd >= 0 ? message_ready_make_fd(s.fd, s.size, ret, e)
-                       : message_ready_make(buf_slice(&s.memory), ret, e);
+        rc = spool_make_ready(&s, ret, e);
     spool_done(&s);
     return rc ? -1 : 0;
 }

@@ -25,10 +25,10 @@ DB_STMT(items_mend,
         "AND e.item = m.item LEFT JOIN blob b ON b.hash = m.hash WHERE NOT EXISTS (SELECT 1 FROM "
         "item i WHERE i.account = m.account AND i.id = m.item) GROUP BY m.account, m.item");
 /* Numbers begin at 1; a page of zeros has rows without one. */
-DB_STMT(unnumbered_bad, "SELECT COUNT(*) FROM entry WHERE item < 1 OR uid < 1");
-DB_STMT(unnumbered_mend, "DELETE FROM entry WHERE item < 1 OR uid < 1");
-DB_STMT(nameless_bad, "SELECT COUNT(*) FROM item WHERE id < 1");
-DB_STMT(nameless_mend, "DELETE FROM item WHERE id < 1");
+DB_STMT(entries_without_number_bad, "SELECT COUNT(*) FROM entry WHERE item < 1 OR uid < 1");
+DB_STMT(entries_without_number_mend, "DELETE FROM entry WHERE item < 1 OR uid < 1");
+DB_STMT(items_without_number_bad, "SELECT COUNT(*) FROM item WHERE id < 1");
+DB_STMT(items_without_number_mend, "DELETE FROM item WHERE id < 1");
 DB_STMT(entries_bad, "SELECT COUNT(*) FROM entry WHERE NOT EXISTS (SELECT 1 FROM item i WHERE "
                      "i.account = entry.account AND i.id = entry.item)");
 DB_STMT(entries_mend, "DELETE FROM entry WHERE NOT EXISTS (SELECT 1 FROM item i WHERE "
@@ -169,8 +169,10 @@ static const struct rule {
     struct db_stmt *bad, *mend, *mend_too;
     struct db_stmt *salvaged; /* instead, where rows were lost: check_mend.c goes on from there */
 } rules[] = {
-    {"entries without a number", &stmt_unnumbered_bad, &stmt_unnumbered_mend, NULL},
-    {"items without a number", &stmt_nameless_bad, &stmt_nameless_mend, NULL},
+    {"entries without a number", &stmt_entries_without_number_bad,
+     &stmt_entries_without_number_mend, NULL},
+    {"items without a number", &stmt_items_without_number_bad, &stmt_items_without_number_mend,
+     NULL},
     {"items that were lost, but not their messages", &stmt_items_bad, &stmt_items_mend, NULL},
     {"entries whose message is lost", &stmt_entries_bad, &stmt_entries_mend, NULL},
     {"entries of a mailbox that is lost", &stmt_homeless_bad, &stmt_homeless_mend, NULL},

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/metric.h"
 #include "base/setting.h"
 #include "store/shard.h"
@@ -22,24 +23,12 @@ enum { WAL_FRAME = 4096, REST_MS = 1000 };
 
 enum pause { PAUSE_STOP, PAUSE_WORK, PAUSE_REST };
 
-static struct timespec from_now(int64_t ms)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += ms % 1000 * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 /* Waits until a commit came; rest: no longer than REST_MS. Under the lock. */
 static bool commit_comes(struct shard *s, uint64_t seen, bool rest)
 {
-    struct timespec until = from_now(REST_MS);
+    struct timespec until;
     int rc = 0;
+    clock_deadline(REST_MS, &until);
     while (!s->stop_checkpointer && atomic_load(&s->commits) == seen && rc != ETIMEDOUT) {
         s->checkpointer_waits = true;
         rc = rest ? pthread_cond_timedwait(&s->wake_checkpointer, &s->lock, &until)
@@ -53,7 +42,8 @@ static bool commit_comes(struct shard *s, uint64_t seen, bool rest)
    comes for a while. */
 static enum pause pause_until(struct shard *s, uint64_t seen, bool rest)
 {
-    struct timespec until = from_now(setting_get(&set_store_checkpoint_interval));
+    struct timespec until;
+    clock_deadline(setting_get(&set_store_checkpoint_interval), &until);
     pthread_mutex_lock(&s->lock);
     bool work = commit_comes(s, seen, rest);
     while (work && !s->stop_checkpointer &&

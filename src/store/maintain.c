@@ -26,12 +26,12 @@ enum { LOOK_MS = 5000, BLOB_GRACE_MS = 60000 };
 static struct {
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t wake;
+    pthread_cond_t wake; /* made by maintain_start */
     bool running, stop;
     int64_t retention; /* shortened while the disk is nearly full */
     enum disk_state told;
     int64_t told_retention;
-} m = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+} m = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static pthread_mutex_t round_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -88,8 +88,7 @@ int64_t maintain_retention(enum disk_state disk)
 static bool sleep_ms(int64_t ms)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += ms / 1000;
+    clock_deadline(ms, &until);
     pthread_mutex_lock(&m.lock);
     while (!m.stop && pthread_cond_timedwait(&m.wake, &m.lock, &until) != ETIMEDOUT)
         ;
@@ -133,6 +132,7 @@ int maintain_start(struct err *e)
     m.stop = false;
     m.retention = m.told_retention = setting_get(&set_store_retention);
     m.told = DISK_OK;
+    clock_cond_init(&m.wake);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int rc = pthread_create(&m.thread, NULL, maintain_main, NULL);
@@ -152,5 +152,6 @@ void maintain_stop(void)
     pthread_cond_signal(&m.wake);
     pthread_mutex_unlock(&m.lock);
     pthread_join(m.thread, NULL);
+    pthread_cond_destroy(&m.wake);
     m.running = false;
 }

@@ -481,12 +481,10 @@ static void batch(struct shard *s, struct batch_item *b, size_t n)
 static void gather(struct shard *s, size_t max)
 {
     struct timespec until;
-    int64_t us = setting_get(&set_store_batch_wait) * 1000;
-    if (atomic_load(&s->coming) <= 0 || us == 0 || s->queued >= max || s->stop)
+    int64_t ms = setting_get(&set_store_batch_wait);
+    if (atomic_load(&s->coming) <= 0 || ms == 0 || s->queued >= max || s->stop)
         return;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (until.tv_nsec / 1000 + us) / 1000000;
-    until.tv_nsec = (until.tv_nsec / 1000 + us) % 1000000 * 1000;
+    clock_deadline(ms, &until);
     while (atomic_load(&s->coming) > 0 && s->queued < max && !s->stop) {
         s->gathers = true;
         if (pthread_cond_timedwait(&s->wake, &s->lock, &until) == ETIMEDOUT)
@@ -561,16 +559,6 @@ void writer_submit(struct job *first)
         pthread_cond_signal(&s->wake);
 }
 
-/* Waits on it end by the monotonic clock. */
-static void wake_init(pthread_cond_t *c)
-{
-    pthread_condattr_t a;
-    pthread_condattr_init(&a);
-    pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
-    BUG_IF(pthread_cond_init(c, &a));
-    pthread_condattr_destroy(&a);
-}
-
 int writer_start(struct shard *s, struct err *e)
 {
     sigset_t all, before;
@@ -579,8 +567,8 @@ int writer_start(struct shard *s, struct err *e)
     s->batch_max = (size_t)setting_get(&set_store_batch_max);
     s->writer_waits = s->gathers = s->checkpointer_waits = false;
     pthread_mutex_init(&s->lock, NULL);
-    wake_init(&s->wake);
-    pthread_cond_init(&s->wake_checkpointer, NULL);
+    clock_cond_init(&s->wake);
+    clock_cond_init(&s->wake_checkpointer);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int rc = pthread_create(&s->writer, NULL, writer_main, s);

@@ -7,9 +7,7 @@
 
 static void clean(struct slice s)
 {
-    for (size_t i = 0; i < s.n; i++)
-        BUG_IF((unsigned char)s.p[i] < 32 || s.p[i] == 127);
-    BUG_IF(!utf8_valid(s));
+    BUG_IF(ascii_has_control(s) || !utf8_valid(s));
 }
 
 static void paths(struct slice in, unsigned flags)

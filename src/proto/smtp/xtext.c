@@ -11,10 +11,7 @@ static int hex_upper(char c) /* RFC 3461 4: "+" and two upper-case hexadecimal d
 
 static bool printable(struct slice s)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] < 32 || s.p[i] == 127)
-            return false;
-    return utf8_valid(s);
+    return !ascii_has_control(s) && utf8_valid(s);
 }
 
 /* RFC 3461 4. */
