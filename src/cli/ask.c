@@ -6,17 +6,30 @@
 #include "base/setting.h"
 #include "cli/output.h"
 
+void ask_note(const json_t *answer)
+{
+    const char *note = json_text(answer, "note");
+    if (note[0])
+        fprintf(stderr, "carbonado: note: %s\n", note);
+}
+
 int ask(struct cli *c, const char *op, json_t *args, json_t **ret)
 {
     struct op_session *s = NULL;
     struct err e = {0};
+    json_t *answer = NULL;
     if (!args)
         return cli_usage(c, "arguments must be UTF-8");
     int r = op_open(c->state_dir, &s, &e);
     if (r == 0)
-        r = op_call(s, op, args, SNONE, ret, NULL, &e);
+        r = op_call(s, op, args, SNONE, &answer, NULL, &e);
     op_close(s);
     json_decref(args);
+    ask_note(answer);
+    if (ret)
+        *ret = answer;
+    else
+        json_decref(answer);
     return r ? cli_fail(c, &e) : CLI_OK;
 }
 

@@ -9,6 +9,9 @@
 /* One operation. args is taken over. ret may be NULL. Prints what failed. */
 int ask(struct cli *c, const char *op, json_t *args, json_t **ret);
 
+/* What an operation that was done has to say besides, on standard error. */
+void ask_note(const json_t *answer);
+
 /* Every row of a list in pages: `member` of the answer holds rows sorted by their text `key`. With
    --json the rows are printed as one array, else `print` is called for each; where there is none,
    `none` is said on stderr. */

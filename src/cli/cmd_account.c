@@ -93,7 +93,8 @@ static void print_line(const json_t *row)
     char quota[32] = "-";
     if (json_number(row, "quota"))
         cli_size_print(json_number(row, "quota"), quota, sizeof(quota));
-    printf("%-40s %10s  %s%s%s%s\n", json_text(row, "address"), quota, json_text(row, "name"),
+    const char *name = json_text(row, "name");
+    printf("%-40s %10s%s%s%s%s%s\n", json_text(row, "address"), quota, name[0] ? "  " : "", name,
            json_is_true(json_object_get(row, "admin")) ? " [admin]" : "",
            json_is_true(json_object_get(row, "disabled")) ? " [disabled]" : "",
            json_is_false(json_object_get(row, "login")) ? " [no log-in]" : "");

@@ -136,13 +136,21 @@ static void target(const struct import *i, const struct source_message *m, struc
         buf_adds(out, "INBOX");
 }
 
+/* A batch is of one place, for the journal knows how far each one came. */
+static struct slice place_of(const struct buf *position)
+{
+    struct slice rest = buf_slice(position);
+    return slice_cut(&rest, '\0');
+}
+
 static int take(struct import *i, struct source_message *m, struct err *e)
 {
     BUF_SCOPE mailbox = {0};
     target(i, m, &mailbox);
     bool full = json_array_size(i->rows) >= BATCH_MESSAGES ||
                 i->payload.n + m->bytes.n > BATCH_BYTES ||
-                !slice_eq(buf_slice(&mailbox), buf_slice(&i->mailbox));
+                !slice_eq(buf_slice(&mailbox), buf_slice(&i->mailbox)) ||
+                (i->position.n && !slice_eq(place_of(&m->position), place_of(&i->position)));
     if (full && send_batch(i, e))
         return -1;
     if (!slice_eq(buf_slice(&mailbox), buf_slice(&i->mailbox))) {
@@ -191,7 +199,6 @@ static int open_source(struct import *i, struct cli *c, const char *path, struct
 {
     const char *format = cli_option(c, "--format");
     size_t max = (size_t)setting_get(&set_store_message_max);
-    struct slice from = buf_slice(&i->journal.position);
     struct stat st;
     char cur[4096];
     snprintf(cur, sizeof(cur), "%s/cur", path);
@@ -199,10 +206,10 @@ static int open_source(struct import *i, struct cli *c, const char *path, struct
     if (format && strcmp(format, "maildir") && strcmp(format, "mbox"))
         return err_set(e, ERR_SYNTAX, "--format is maildir or mbox");
     if (format ? strcmp(format, "maildir") == 0 : maildir)
-        return source_maildir(path, max, from, &i->source, e);
+        return source_maildir(path, max, &i->journal, &i->source, e);
     i->mbox = true;
     i->folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-    return source_mbox(path, max, from, &i->source, e);
+    return source_mbox(path, max, &i->journal, &i->source, e);
 }
 
 static int check_account(struct import *i, struct err *e)

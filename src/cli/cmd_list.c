@@ -9,11 +9,14 @@ static int each_member(struct cli *c, const char *op)
     struct err e = {0};
     int status = op_open(c->state_dir, &s, &e) ? cli_fail(c, &e) : CLI_OK;
     for (int i = 1; i < c->argc && s; i++) {
+        json_t *answer = NULL;
         json_t *args = json_pack("{s:s, s:s}", "address", c->argv[0], "member", c->argv[i]);
         if (!args)
             status = cli_usage(c, "arguments must be UTF-8");
-        else if (op_call(s, op, args, SNONE, NULL, NULL, &e))
+        else if (op_call(s, op, args, SNONE, &answer, NULL, &e))
             status = cli_fail(c, &e);
+        ask_note(answer);
+        json_decref(answer);
         json_decref(args);
     }
     op_close(s);

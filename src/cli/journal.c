@@ -43,6 +43,27 @@ static void unescape(struct buf *out, struct slice s)
     }
 }
 
+static void note_place(struct journal *j)
+{
+    struct slice rest = arena_dup(&j->arena, buf_slice(&j->position));
+    struct slice place = slice_cut(&rest, '\0');
+    if (!rest.p)
+        return;
+    struct slice *far = hmap_get(&j->places, place);
+    if (!far) {
+        far = arena_new(&j->arena, struct slice, 1);
+        BUG_IF(!far);
+        hmap_set(&j->places, place, far);
+    }
+    *far = rest;
+}
+
+struct slice journal_place(const struct journal *j, struct slice place)
+{
+    const struct slice *far = hmap_get(&j->places, place);
+    return far ? *far : SNONE;
+}
+
 static void take_line(struct journal *j, struct slice line)
 {
     struct slice word = slice_cut(&line, ' ');
@@ -57,6 +78,7 @@ static void take_line(struct journal *j, struct slice line)
         j->tried = false;
         buf_reset(&j->position);
         unescape(&j->position, line);
+        note_place(j);
     }
 }
 
@@ -130,4 +152,6 @@ void journal_close(struct journal *j)
 {
     fd_closep(&j->fd);
     buf_done(&j->position);
+    hmap_done(&j->places);
+    arena_reset(&j->arena);
 }

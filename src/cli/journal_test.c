@@ -26,6 +26,14 @@ static void goes_on_where_it_was(void **state)
     assert_int_equal(j.count, 3);
     assert_int_equal(j.failed, 1);
     assert_true(slice_eq(buf_slice(&j.position), S("cur\0na me\n%41\xff")));
+    assert_true(slice_eq(journal_place(&j, S("cur")), S("na me\n%41\xff")));
+    assert_null(journal_place(&j, S("")).p);
+    assert_int_equal(journal_done(&j, 4, 1, S("\0top"), &e), 0);
+    assert_int_equal(journal_done(&j, 3, 1, S("cur\0z"), &e), 0);
+    journal_close(&j);
+    assert_int_equal(journal_open(&j, dir, task, false, &e), 0);
+    assert_true(slice_eq(journal_place(&j, S("cur")), S("z")));
+    assert_true(slice_eq(journal_place(&j, S("")), S("top")));
     assert_int_equal(journal_try(&j, 9, &e), 0);
     journal_close(&j);
     assert_int_equal(journal_open(&j, dir, task, false, &e), 0);

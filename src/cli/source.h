@@ -1,12 +1,12 @@
 /* source.h - where an import reads from: a Maildir (with Maildir++ or nested folders) or mbox
-   files. Messages come in an order that stays the same, each with the position behind it, so that a
-   later import can go on there. Memory does not grow with the number of messages. */
+   files. Messages come in an order that stays the same, each with the position behind it
+   (cli/journal.h), so that a later import can go on there, in each folder or file for itself.
+   Memory does not grow with the number of messages. */
 #pragma once
 
 #include <jansson.h>
 
-#include "base/buf.h"
-#include "base/err.h"
+#include "cli/journal.h"
 
 struct source_message {
     struct buf mailbox;  /* UTF-8 path; empty: the top */
@@ -25,11 +25,11 @@ struct source {
     uint64_t total, done; /* for the progress bar; in bytes or files */
 };
 
-/* from: a position to go on behind, or empty. */
-int source_maildir(const char *path, size_t message_max, struct slice from, struct source **ret,
-                   struct err *e);
-int source_mbox(const char *path, size_t message_max, struct slice from, struct source **ret,
-                struct err *e);
+/* done: how far an earlier import came; it outlives the source. */
+int source_maildir(const char *path, size_t message_max, const struct journal *done,
+                   struct source **ret, struct err *e);
+int source_mbox(const char *path, size_t message_max, const struct journal *done,
+                struct source **ret, struct err *e);
 
 /* What sink_stream wrote; ERR_CORRUPT when it breaks off. */
 int source_stream(int fd, size_t message_max, struct source **ret, struct err *e);

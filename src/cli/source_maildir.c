@@ -30,8 +30,8 @@ struct maildir {
     struct names *names; /* of folders[at]; NULL: not begun */
     int dirs[2];         /* cur, new */
     char *keywords[KEYWORDS];
-    struct slice from_folder, from_name; /* skip what is not behind it */
-    struct buf from;
+    const struct journal *done;
+    struct slice done_name; /* of this folder: the last name that was taken, or SNONE */
 };
 
 static struct maildir *of(struct source *s)
@@ -151,6 +151,7 @@ static int open_folder(struct maildir *m, struct err *e)
     static const char *const subs[] = {"cur", "new"};
     const struct folder *f = &m->folders[m->at];
     m->names = names_new();
+    m->done_name = journal_place(m->done, slice_str(f->path));
     read_keywords(m, f->path);
     for (int i = 0; i < 2; i++) {
         BUF_SCOPE path = {0};
@@ -239,15 +240,6 @@ static int read_file(struct maildir *m, int dir, const char *name, struct source
     }
 }
 
-/* Names of an earlier import are those up to where it came. */
-static bool is_done(const struct maildir *m, struct slice name)
-{
-    if (!m->from_folder.p)
-        return false;
-    int r = slice_cmp(slice_str(m->folders[m->at].path), m->from_folder);
-    return r < 0 || (r == 0 && names_compare(name, m->from_name) <= 0);
-}
-
 static int next(struct source *s, struct source_message *msg, struct err *e)
 {
     struct maildir *m = of(s);
@@ -266,7 +258,7 @@ static int next(struct source *s, struct source_message *msg, struct err *e)
             continue;
         }
         s->done++;
-        if (is_done(m, name))
+        if (m->done_name.p && names_compare(name, m->done_name) <= 0)
             continue;
         snprintf(path, sizeof(path), "%.*s", SARG(name));
         r = read_file(m, m->dirs[tag == 'n'], path, msg, e);
@@ -296,18 +288,18 @@ static void maildir_close(struct source *s)
     for (int i = 0; i < KEYWORDS; i++)
         free(m->keywords[i]);
     free(m->folders);
-    buf_done(&m->from);
     fd_closep(&m->root);
     free(m);
 }
 
-int source_maildir(const char *path, size_t message_max, struct slice from, struct source **ret,
-                   struct err *e)
+int source_maildir(const char *path, size_t message_max, const struct journal *done,
+                   struct source **ret, struct err *e)
 {
     struct maildir *m = calloc(1, sizeof(*m));
     BUG_IF(!m);
     m->source = (struct source){.next = next, .close = maildir_close};
     m->message_max = message_max;
+    m->done = done;
     m->dirs[0] = m->dirs[1] = -1;
     m->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int r = m->root < 0 ? err_errno(e, ERR_IO, "%s", path) : find_folders(m, "", S(""), 0, e);
@@ -319,12 +311,6 @@ int source_maildir(const char *path, size_t message_max, struct slice from, stru
         qsort(m->folders, m->folders_n, sizeof(*m->folders), by_path);
     for (size_t i = 0; i < m->folders_n; i++)
         m->source.total += count_names(m, &m->folders[i]);
-    if (from.n) {
-        buf_add(&m->from, from);
-        struct slice rest = buf_slice(&m->from);
-        m->from_folder = slice_cut(&rest, '\0');
-        m->from_name = rest;
-    }
     *ret = &m->source;
     return 0;
 }

@@ -31,11 +31,10 @@ struct mbox {
     int fd; /* of files[at] */
     char room[ROOM];
     size_t used, filled;
-    int64_t offset;       /* in the file, of room[used] */
-    bool started;         /* the From line of a message was read */
-    int64_t received_at;  /* its date */
-    struct buf from_file; /* go on in this file */
-    int64_t from_offset;
+    int64_t offset;      /* in the file, of room[used] */
+    bool started;        /* the From line of a message was read */
+    int64_t received_at; /* its date */
+    const struct journal *done;
 };
 
 static struct mbox *of(struct source *s)
@@ -302,14 +301,17 @@ static int open_file(struct mbox *m, struct err *e)
     m->used = m->filled = 0;
     m->offset = 0;
     m->started = false;
-    if (slice_eq(slice_str(f->path), buf_slice(&m->from_file)) && m->from_offset) {
-        m->offset = m->from_offset;
-        m->source.done += (uint64_t)m->from_offset;
-        m->from_offset = 0;
-        if (lseek(m->fd, m->offset, SEEK_SET) < 0)
-            return err_errno(e, ERR_IO, "%s", buf_cstr(&path));
-    }
-    return 0;
+    uint64_t far = 0;
+    if (slice_u64(journal_place(m->done, slice_str(f->path)), &far))
+        return 0;
+    struct stat st;
+    if (fstat(m->fd, &st) == 0 && (uint64_t)st.st_size < far)
+        return err_set(e, ERR_CONFLICT,
+                       "%s is shorter than what was taken of it (--restart takes it anew)",
+                       buf_cstr(&path));
+    m->offset = (int64_t)far;
+    m->source.done += far;
+    return lseek(m->fd, m->offset, SEEK_SET) < 0 ? err_errno(e, ERR_IO, "%s", buf_cstr(&path)) : 0;
 }
 
 struct reading {
@@ -379,20 +381,18 @@ static int next(struct source *s, struct source_message *msg, struct err *e)
     struct mbox *m = of(s);
     while (m->at < m->files_n) {
         const struct file *f = &m->files[m->at];
-        bool skip = m->from_file.n && strcmp(f->path, buf_cstr(&m->from_file)) < 0;
-        int r = 0;
-        if (!skip) {
-            if (m->fd < 0 && open_file(m, e))
-                return -1;
-            msg->bytes.max = m->message_max;
-            r = read_message(m, msg, e);
-        }
+        if (m->fd < 0 && open_file(m, e))
+            return -1;
+        msg->bytes.max = m->message_max;
+        int r = read_message(m, msg, e);
         if (r < 0)
             return -1;
         if (r > 0) {
             msg->too_large = msg->bytes.failed;
             buf_adds(&msg->mailbox, f->mailbox);
-            buf_addf(&msg->position, "%lld %s", (long long)m->offset, f->path);
+            buf_adds(&msg->position, f->path);
+            buf_addc(&msg->position, '\0');
+            buf_addf(&msg->position, "%lld", (long long)m->offset);
             return 1;
         }
         fd_closep(&m->fd);
@@ -410,13 +410,12 @@ static void mbox_close(struct source *s)
     }
     free(m->files);
     free(m->root);
-    buf_done(&m->from_file);
     fd_closep(&m->fd);
     free(m);
 }
 
-int source_mbox(const char *path, size_t message_max, struct slice from, struct source **ret,
-                struct err *e)
+int source_mbox(const char *path, size_t message_max, const struct journal *done,
+                struct source **ret, struct err *e)
 {
     struct stat st;
     AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -426,6 +425,7 @@ int source_mbox(const char *path, size_t message_max, struct slice from, struct 
     BUG_IF(!m);
     m->source = (struct source){.next = next, .close = mbox_close};
     m->message_max = message_max;
+    m->done = done;
     m->fd = -1;
     m->root = strdup(path);
     BUG_IF(!m->root);
@@ -442,12 +442,6 @@ int source_mbox(const char *path, size_t message_max, struct slice from, struct 
     }
     if (m->files_n)
         qsort(m->files, m->files_n, sizeof(*m->files), by_path);
-    if (from.n) {
-        uint64_t offset = 0;
-        slice_u64(slice_cut(&from, ' '), &offset);
-        m->from_offset = (int64_t)offset;
-        buf_add(&m->from_file, from);
-    }
     *ret = &m->source;
     return 0;
 }

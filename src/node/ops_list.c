@@ -31,10 +31,13 @@ static int member(json_t *args, int (*change)(struct slice, struct slice, struct
 
 static int join(json_t *args, struct slice payload, json_t **ret, struct buf *out, struct err *e)
 {
+    struct slice who;
     (void)payload;
-    (void)ret;
     (void)out;
-    return member(args, directory_member_add, e);
+    if (member(args, directory_member_add, e) || op_arg_text(args, "member", true, &who, e))
+        return -1;
+    op_note_dead_end(who, ret);
+    return 0;
 }
 
 static int leave(json_t *args, struct slice payload, json_t **ret, struct buf *out, struct err *e)

@@ -107,15 +107,25 @@ def test_refusals(office):
         assert words in out.err and out == "", line
 
 
+def test_what_reaches_nobody_is_said(office):
+    """Made in any order, but not without a word."""
+    office("account", "add", "a@x.test", "--no-password")
+    assert "bob@x.test reaches nobody yet" in office("alias", "add", "info@x.test", "bob@x.test").err
+    assert office("alias", "add", "fine@x.test", "a@x.test").err == ""
+    assert office("alias", "add", "out@x.test", "who@elsewhere.test").err == ""
+    err = office("list", "add", "all@x.test", "a@x.test", "nobody@x.test", "b@else.test").err
+    assert err.splitlines() == ["carbonado: note: mail for nobody@x.test reaches nobody yet"]
+
+
 def test_each_member_by_itself(office):
     """One that cannot be is named, and keeps none of the others from it."""
-    office("list", "add", "all@x.test", "a@x.test")
-    out = office("list", "join", "all@x.test", "b@x.test", "a@x.test", "c@x.test", status=1)
-    assert out.err == "carbonado: it is a member already: a@x.test\n"
-    assert office("list", "members", "all@x.test") == "a@x.test\nb@x.test\nc@x.test\n"
-    out = office("list", "leave", "all@x.test", "d@x.test", "a@x.test", "e@x.test", "b@x.test", status=1)
+    office("list", "add", "all@x.test", "a@else.test")
+    out = office("list", "join", "all@x.test", "b@else.test", "a@else.test", "c@else.test", status=1)
+    assert out.err == "carbonado: it is a member already: a@else.test\n"
+    assert office("list", "members", "all@x.test") == "a@else.test\nb@else.test\nc@else.test\n"
+    out = office("list", "leave", "all@x.test", "d@x.test", "a@else.test", "e@x.test", "b@else.test", status=1)
     assert "no such member: d@x.test" in out.err and "no such member: e@x.test" in out.err
-    assert office("list", "members", "all@x.test") == "c@x.test\n"
+    assert office("list", "members", "all@x.test") == "c@else.test\n"
     assert "1 member\n" in office("list", "list")
 
 

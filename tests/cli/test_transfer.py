@@ -201,6 +201,29 @@ def test_again_takes_what_is_new(ann, tmp_path):
     assert len(list((tmp_path / "out/cur").iterdir())) == 6
 
 
+def test_again_takes_what_is_new_in_every_folder(ann, tmp_path):
+    """Mail comes to folders and files before the last one, too."""
+    src, boxes = tmp_path / "src", tmp_path / "boxes"
+    boxes.mkdir()
+    make_maildir(src, [(folder, "cur", f"100.{n}.h:2,S", message(n), BASE) for n, folder in enumerate(["", ".A", ".B"])])
+    for name in "KLM":
+        (boxes / f"{name}.mbox").write_bytes(b"From a@b Thu Jan  1 10:00:00 2015\nSubject: 1\n\nx\n\n")
+    for source in (src, boxes):
+        assert ann.data("import", "ann@x.test", source)["imported"] == 3
+    make_maildir(src, [("", "new", "200.0.h", message(10), BASE), (".A", "new", "200.1.h", message(11), BASE)])
+    for name in "KL":
+        with (boxes / f"{name}.mbox").open("ab") as f:
+            f.write(b"From a@b Thu Jan  1 10:00:00 2015\nSubject: 2\n\ny\n\n")
+    for source in (src, boxes):
+        assert ann.data("import", "ann@x.test", source)["imported"] == 5
+    ann("export", "ann@x.test", tmp_path / "out")
+    counts = {f: len(list((tmp_path / "out" / f / "cur").iterdir())) for f in (".", ".A", ".B", ".K", ".L", ".M")}
+    assert counts == {".": 2, ".A": 2, ".B": 1, ".K": 2, ".L": 2, ".M": 1}
+    (boxes / "K.mbox").write_bytes(b"From a@b Thu Jan  1 10:00:00 2015\nSubject: 1\n\nx\n\n")
+    refused = ann("import", "ann@x.test", boxes, status=1)
+    assert "K.mbox is shorter than what was taken of it" in refused.err
+
+
 def test_hostile_sources(ann, tmp_path):
     src = tmp_path / "src"
     secret = tmp_path / "secret"
