@@ -127,7 +127,7 @@ int rules_own_domain(struct address_normal *n, struct arena *a, struct domain_ro
     n->domain = ret->alias_of;
     n->whole = arena_printf(a, "%.*s@%.*s", SARG(n->local), SARG(n->domain));
     if (!n->whole.p)
-        return err_set(e, ERR_LIMIT, "directory: out of room");
+        return err_set(e, ERR_BUSY, "directory: out of memory");
     return lookup_domain(n->domain, a, ret, e);
 }
 
@@ -190,7 +190,7 @@ int directory_login(struct slice name, struct arena *a, struct account_info *ret
     }
     struct slice address = arena_printf(a, "%.*s@%.*s", SARG(name), SARG(domain));
     if (!address.p)
-        return err_set(e, ERR_LIMIT, "directory: out of room");
+        return err_set(e, ERR_BUSY, "directory: out of memory");
     return directory_account(address, a, ret, e);
 }
 

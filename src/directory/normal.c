@@ -51,7 +51,7 @@ static int nfc(struct slice in, struct arena *a, struct slice *ret, struct err *
     done_n = unorm2_normalize(n, wide, wide_n, done, 4 * LOCAL_MAX, &err);
     char *out = arena_new(a, char, 3 * 4 * LOCAL_MAX);
     if (!out)
-        return err_set(e, ERR_LIMIT, "address: out of room");
+        return err_set(e, ERR_BUSY, "address: out of memory");
     u_strToUTF8(out, 3 * 4 * LOCAL_MAX, &out_n, done, done_n, &err);
     if (U_FAILURE(err))
         return err_set(e, ERR_SYNTAX, "the local part cannot be normalised");
@@ -68,7 +68,7 @@ static int unquote(struct slice in, struct arena *a, struct slice *ret, struct e
     char *out = arena_new(a, char, in.n);
     size_t n = 0, i = 1;
     if (!out)
-        return err_set(e, ERR_LIMIT, "address: out of room");
+        return err_set(e, ERR_BUSY, "address: out of memory");
     for (; i < in.n && in.p[i] != '"'; i++) {
         if (in.p[i] == '\\' && ++i >= in.n)
             break;
@@ -114,7 +114,7 @@ static int local_normal(struct slice in, struct arena *a, struct address_normal 
     ret->as_is = text;
     char *low = text.p ? arena_cstr(a, text) : NULL;
     if (!low)
-        return err_set(e, ERR_LIMIT, "address: out of room");
+        return err_set(e, ERR_BUSY, "address: out of memory");
     for (size_t i = 0; i < text.n; i++)
         low[i] = ascii_lower(low[i]);
     ret->local = slice_of(low, text.n);
@@ -152,7 +152,7 @@ int domain_normal(struct slice in, struct arena *a, struct slice *ret, struct er
         return err_set(e, ERR_SYNTAX, "this is not a domain name");
     char *text = arena_cstr(a, in);
     if (!text)
-        return err_set(e, ERR_LIMIT, "domain: out of room");
+        return err_set(e, ERR_BUSY, "domain: out of memory");
     struct slice name = slice_of(text, in.n);
     if (!ascii_only(in)) {
         uint8_t *ascii = NULL;
@@ -163,7 +163,7 @@ int domain_normal(struct slice in, struct arena *a, struct slice *ret, struct er
         text = arena_cstr(a, slice_str((const char *)ascii));
         idn2_free(ascii);
         if (!text)
-            return err_set(e, ERR_LIMIT, "domain: out of room");
+            return err_set(e, ERR_BUSY, "domain: out of memory");
         name = slice_str(text);
     }
     if (!is_host_name(name))
@@ -188,7 +188,7 @@ int address_normal(struct slice in, struct arena *a, struct address_normal *ret,
     out.whole = arena_printf(a, "%.*s@%.*s", SARG(out.local), SARG(out.domain));
     out.given = arena_printf(a, "%.*s@%.*s", SARG(out.as_is), SARG(out.domain));
     if (!out.whole.p || !out.given.p)
-        return err_set(e, ERR_LIMIT, "address: out of room");
+        return err_set(e, ERR_BUSY, "address: out of memory");
     *ret = out;
     return 0;
 }

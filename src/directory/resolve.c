@@ -53,7 +53,7 @@ static int add_target(struct walk *w, const struct delivery_target *t, struct er
         size_t cap = w->cap ? w->cap * 2 : 8;
         struct delivery_target *more = arena_new(w->a, struct delivery_target, cap);
         if (!more)
-            return err_set(e, ERR_LIMIT, "directory: out of room");
+            return err_set(e, ERR_BUSY, "directory: out of memory");
         if (w->n)
             memcpy(more, w->targets, w->n * sizeof(*more));
         w->targets = more;
@@ -81,7 +81,7 @@ static int add_account(struct walk *w, uint64_t id, struct slice detail, const s
     }
     struct slice key = arena_printf(w->a, "=%llu+%.*s", (unsigned long long)id, SARG(detail));
     if (!key.p)
-        return err_set(e, ERR_LIMIT, "directory: out of room");
+        return err_set(e, ERR_BUSY, "directory: out of memory");
     r = visit(w, key, e);
     if (r <= 0)
         return r;
@@ -130,7 +130,7 @@ static int find_owner(struct walk *w, struct slice list, struct slice *ret, stru
         return 0;
     *ret = arena_printf(w->a, "owner-%.*s", SARG(list));
     if (!ret->p)
-        return err_set(e, ERR_LIMIT, "directory: out of room");
+        return err_set(e, ERR_BUSY, "directory: out of memory");
     int r = lookup_address(*ret, w->a, &row, e);
     if (r <= 0)
         *ret = SNONE;
@@ -151,7 +151,7 @@ static int follow_list(struct walk *w, struct slice list, struct slice detail,
     if (r == 0 && m.over)
         r = err_set(e, ERR_LIMIT, "%.*s has over %zu members", SARG(list), w->max);
     if (r == 0 && w->a->failed)
-        r = err_set(e, ERR_LIMIT, "directory: out of room");
+        r = err_set(e, ERR_BUSY, "directory: out of memory");
     for (size_t i = 0; i < m.n && r == 0; i++)
         r = follow(w, m.p[i], detail, via->list.p ? via : &own, depth + 1, e);
     free(m.p);
@@ -198,7 +198,7 @@ static int follow(struct walk *w, struct slice address, struct slice detail, con
         return add_account(w, row.account, detail, via, e);
     struct slice key = arena_printf(w->a, "%.*s+%.*s", SARG(n.whole), SARG(detail));
     if (!key.p)
-        return err_set(e, ERR_LIMIT, "directory: out of room");
+        return err_set(e, ERR_BUSY, "directory: out of memory");
     r = visit(w, key, e);
     if (r <= 0)
         return r;

@@ -251,7 +251,7 @@ static void a_small_arena_is_a_limit(void **state)
         size_t n = 0;
         struct err e = {0};
         if (directory_resolve(S("all@x.test"), &a, &t, &n, &e))
-            assert_int_equal(e.code, ERR_LIMIT);
+            assert_int_equal(e.code, ERR_BUSY);
         else
             assert_int_equal(n, 3);
     }

@@ -139,7 +139,7 @@ static int sql_open(const char *where, struct err *e)
 static int copy(struct arena *a, struct slice *s, struct err *e)
 {
     *s = arena_dup(a, s->p ? *s : S(""));
-    return s->p ? 0 : err_set(e, ERR_LIMIT, "directory: out of room");
+    return s->p ? 0 : err_set(e, ERR_BUSY, "directory: out of memory");
 }
 
 /* A lookup of one row: begins the query, gives the row to `read`, ends it. */

@@ -32,7 +32,7 @@ void session_write(struct session *s, struct slice text)
 void session_write_buf(struct session *s, struct buf *b)
 {
     s->bytes_out += b->n;
-    if (s->conn && b->n)
+    if (s->conn && (b->n || b->failed))
         conn_write_buf(s->conn, b);
     buf_done(b);
 }

@@ -61,7 +61,8 @@ uint64_t conn_id(struct conn *c);                     /* unique while the proces
 /* Copies; sent at the end of the loop's turn. Output over io.output_max ends the connection. */
 void conn_write(struct conn *c, struct slice s);
 void conn_printf(struct conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void conn_write_buf(struct conn *c, struct buf *b); /* takes the memory; *b is empty after */
+/* Takes the memory; *b is empty after. One that failed ends the connection. */
+void conn_write_buf(struct conn *c, struct buf *b);
 size_t conn_unsent(struct conn *c);
 
 /* --- flow --------------------------------------------------------------------------------- */

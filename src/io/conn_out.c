@@ -144,6 +144,11 @@ void conn_printf(struct conn *c, const char *fmt, ...)
 
 void conn_write_buf(struct conn *c, struct buf *b)
 {
+    if (b->failed) { /* a hole in an answer would be taken for another answer */
+        buf_done(b);
+        conn_close(c);
+        return;
+    }
     if (b->n <= COPY_MAX) {
         conn_write(c, buf_slice(b));
         buf_done(b);
