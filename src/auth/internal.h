@@ -5,6 +5,8 @@
 #include "directory/directory.h"
 
 enum { AUTH_NAME_MAX = 320, AUTH_PASSWORD_MAX = 1024, AUTH_KEY = 32 };
+/* Most bytes that auth_prepare() makes. */
+enum { AUTH_PREPARED = 4 * (AUTH_PASSWORD_MAX + 1) };
 
 /* --- password.c: hashes ------------------------------------------------------------------------
  */
@@ -12,11 +14,12 @@ void auth_init(void); /* the crypto library, the secret; any number of times, an
 
 /* At most auth.hash_parallel at a time; ERR_BUSY when auth.hash_queue wait already. */
 int password_hash(struct slice password, char out[128], struct err *e);
-/* 1: it is; 0: not. An empty hash takes the same time and is never right. */
-int password_verify(struct slice hash, struct slice password, struct err *e);
-/* RFC 4013 SASLprep, or the bytes as they are when it has no answer. `out` is wiped by the caller.
+/* 1: it is; 0: not; -1: not known (ERR_BUSY). An empty hash takes the same time and is never right.
  */
-void password_prepare(struct slice in, struct buf *out);
+int password_verify(struct slice hash, struct slice password, struct err *e);
+/* RFC 4013 SASLprep, or the bytes as they are when it has no answer. `out` has room for
+   AUTH_PREPARED and is wiped by the caller. ERR_BUSY without memory. */
+int password_prepare(struct slice in, struct buf *out, struct err *e);
 /* A key of this installation for a purpose. */
 void auth_secret_key(const char *purpose, struct slice data, unsigned char out[AUTH_KEY]);
 

@@ -26,9 +26,11 @@ static const char wrong[] = "wrong name or password";
  */
 static int find_account(struct slice name, struct arena *a, struct account_info *ret, struct err *e)
 {
-    BUF_SCOPE prepared = {.max = 8 * AUTH_NAME_MAX};
-    if (auth_prepare(name, &prepared) && prepared.n && !prepared.failed &&
-        !slice_eq(buf_slice(&prepared), name)) {
+    BUF_SCOPE prepared = {.max = AUTH_PREPARED};
+    bool known = auth_prepare(name, &prepared);
+    if (prepared.failed)
+        return err_set(e, ERR_BUSY, "out of memory");
+    if (known && prepared.n && !slice_eq(buf_slice(&prepared), name)) {
         if (directory_login(buf_slice(&prepared), a, ret, e) == 0)
             return 0;
         if (e->code != ERR_NOTFOUND && e->code != ERR_SYNTAX)
@@ -62,26 +64,34 @@ int login_begin(const struct auth_peer *peer, struct slice name, struct arena *a
     return 0;
 }
 
-/* The account acted for: themselves, or for an administrator anybody. */
+/* The account acted for: themselves, or for an administrator anybody. 1, 0: may not, -1. */
 static int authorize(const struct login *l, struct slice authzid, struct arena *a,
-                     struct account_info *ret)
+                     struct account_info *ret, struct err *e)
 {
+    struct err why = {0};
     *ret = l->info;
     if (!authzid.n)
-        return 0;
-    if (find_account(authzid, a, ret, &(struct err){0}))
-        return -1;
-    return ret->id == l->info.id || (l->info.flags & ACCOUNT_ADMIN) ? 0 : -1;
+        return 1;
+    if (find_account(authzid, a, ret, &why)) {
+        if (why.code == ERR_NOTFOUND || why.code == ERR_SYNTAX)
+            return 0;
+        return err_set(e, why.code, "%s", why.text);
+    }
+    return ret->id == l->info.id || (l->info.flags & ACCOUNT_ADMIN);
 }
 
 int login_end(struct login *l, bool right, struct slice authzid, struct arena *a,
               struct identity *ret, struct err *e)
 {
     struct account_info as;
-    bool may = right && l->info.id && !(l->info.flags & (ACCOUNT_DISABLED | ACCOUNT_NO_LOGIN)) &&
-               authorize(l, authzid, a, &as) == 0 && !(as.flags & ACCOUNT_DISABLED) &&
-               as.address.n < sizeof(ret->address);
-    if (!may) {
+    int may = right && l->info.id && !(l->info.flags & (ACCOUNT_DISABLED | ACCOUNT_NO_LOGIN));
+    if (may)
+        may = authorize(l, authzid, a, &as, e);
+    if (may < 0) {
+        *ret = (struct identity){.account = 0};
+        return -1;
+    }
+    if (!may || as.flags & ACCOUNT_DISABLED || as.address.n >= sizeof(ret->address)) {
         metric_add(&metric_auth_logins_total, 1, 1);
         *ret = (struct identity){.delay_ms = throttle_failed(&l->attempt, clock_mono_ms())};
         return err_set(e, ERR_AUTH, wrong);
@@ -105,8 +115,9 @@ int login_password(const struct auth_peer *peer, struct slice authzid, struct sl
         return err_set(e, ERR_AUTH, wrong);
     if (login_begin(peer, name, &a, &l, e))
         return -1;
-    BUF_SCOPE prepared = {.max = 4 * AUTH_PASSWORD_MAX};
-    password_prepare(password, &prepared);
+    BUF_SCOPE prepared = {.max = AUTH_PREPARED};
+    if (password_prepare(password, &prepared, e))
+        return -1;
     struct slice p = buf_slice(&prepared);
     int right = 1;
     if (!l.info.id || !verified_find(l.info.id, l.credential.changed_at, p)) {
@@ -139,7 +150,7 @@ static void scram_text(struct slice password, struct buf *out)
 int auth_set_password(uint64_t account, struct slice password, struct err *e)
 {
     ARENA_SCOPE a = {.limit = 65536};
-    BUF_SCOPE prepared = {.max = 4 * AUTH_PASSWORD_MAX}, scram = {.max = 1024};
+    BUF_SCOPE prepared = {.max = AUTH_PREPARED}, scram = {.max = 1024};
     struct credential old, c = {.account = account, .changed_at = clock_now_ms()};
     char hash[128];
     if ((int64_t)utf8_count(password) < setting_get(&set_auth_password_min))
@@ -149,13 +160,16 @@ int auth_set_password(uint64_t account, struct slice password, struct err *e)
         return err_set(e, ERR_LIMIT, "a password has at most %d bytes", AUTH_PASSWORD_MAX);
     if (slice_find(password, '\0') >= 0)
         return err_set(e, ERR_SYNTAX, "a password cannot have a NUL");
-    password_prepare(password, &prepared);
-    int r = password_hash(buf_slice(&prepared), hash, e);
+    int r = password_prepare(password, &prepared, e);
+    if (r == 0)
+        r = password_hash(buf_slice(&prepared), hash, e);
     if (r == 0 && setting_get(&set_auth_scram))
         scram_text(buf_slice(&prepared), &scram);
     sodium_memzero(prepared.p, prepared.n);
     if (r)
         return -1;
+    if (scram.failed)
+        return err_set(e, ERR_BUSY, "out of memory");
     /* What is remembered of the old password is bound to its time: the new one is always later. */
     if (directory_credential(account, &a, &old, NULL) == 0 && c.changed_at <= old.changed_at)
         c.changed_at = old.changed_at + 1;

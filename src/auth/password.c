@@ -2,6 +2,7 @@
    takes 19 MiB, so only a few run at a time, a few more wait, and the rest is told to come back. */
 #include "auth/internal.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -94,14 +95,14 @@ bool auth_prepare(struct slice in, struct buf *out)
     }
     UErrorCode err = U_ZERO_ERROR;
     UChar wide[ROOM], done[2 * ROOM];
-    char text[4 * ROOM];
+    char text[AUTH_PREPARED];
     int32_t wide_n = 0, done_n = 0, n = 0;
     UStringPrepProfile *profile = usprep_openByType(USPREP_RFC4013_SASLPREP, &err);
     u_strFromUTF8(wide, ROOM, &wide_n, in.p, (int32_t)in.n, &err);
     if (U_SUCCESS(err))
         done_n = usprep_prepare(profile, wide, wide_n, done, 2 * ROOM, USPREP_ALLOW_UNASSIGNED,
                                 NULL, &err);
-    u_strToUTF8(text, 4 * ROOM, &n, done, done_n, &err);
+    u_strToUTF8(text, sizeof(text), &n, done, done_n, &err);
     if (profile)
         usprep_close(profile);
     bool good = U_SUCCESS(err) && n > 0;
@@ -113,10 +114,11 @@ bool auth_prepare(struct slice in, struct buf *out)
     return good;
 }
 
-void password_prepare(struct slice in, struct buf *out)
+int password_prepare(struct slice in, struct buf *out, struct err *e)
 {
     if (!auth_prepare(in, out))
         buf_add(out, in);
+    return out->failed ? err_set(e, ERR_BUSY, "out of memory") : 0;
 }
 
 /* --- the gate -----------------------------------------------------------------------------------
@@ -173,8 +175,12 @@ int password_verify(struct slice hash, struct slice password, struct err *e)
     int64_t began = clock_mono_us();
     snprintf(text, sizeof(text), "%.*s", real ? (int)hash.n : (int)sizeof(dummy_hash) - 1,
              real ? hash.p : dummy_hash);
+    errno = 0;
     int r = crypto_pwhash_str_verify(text, password.p ? password.p : "", password.n);
+    bool lacked = r && errno == ENOMEM; /* a wrong password is EINVAL */
     gate_leave(began);
     sodium_memzero(text, sizeof(text));
+    if (lacked)
+        return err_set(e, ERR_BUSY, "no memory for a password hash");
     return real && r == 0;
 }

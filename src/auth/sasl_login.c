@@ -19,6 +19,10 @@ static enum sasl_result step(struct sasl *s, struct slice in, struct buf *out, s
     if (!st->asked_password) {
         st->asked_password = true;
         st->name = arena_dup(&s->arena, in);
+        if (!st->name.p) {
+            err_set(e, ERR_BUSY, "out of memory");
+            return SASL_FAIL;
+        }
         buf_adds(out, "Password:");
         return SASL_MORE;
     }

@@ -124,6 +124,10 @@ static enum sasl_result last(struct sasl *s, struct slice in, struct buf *out, s
     mac(st->keys.server, st, m.without_proof, signature);
     buf_adds(out, "v=");
     base64_encode(out, slice_of(signature, sizeof(signature)));
+    if (out->failed) {
+        err_set(e, ERR_BUSY, "out of memory");
+        return SASL_FAIL;
+    }
     return SASL_OK;
 }
 

@@ -72,7 +72,8 @@ void scram_print(const struct scram_keys *k, struct buf *out)
 
 static int decode(struct slice text, unsigned char *out, size_t min, size_t max, size_t *ret_n)
 {
-    BUF_SCOPE b = {.max = 256};
+    char room[256]; /* never grows: without memory the account would look like nobody's */
+    struct buf b = {.p = room, .cap = sizeof(room), .max = sizeof(room) - 1};
     if (base64_decode(&b, text, NULL) || b.n < min || b.n > max)
         return -1;
     memcpy(out, b.p, b.n);

@@ -5,8 +5,10 @@
 #include "base/base64.h"
 #include "base/utf8.h"
 
-static int bad(struct err *e, const char *what)
+static int bad(const struct arena *a, struct err *e, const char *what)
 {
+    if (a->failed)
+        return err_set(e, ERR_BUSY, "out of memory");
     return err_set(e, ERR_SYNTAX, "SCRAM: %s", what);
 }
 
@@ -85,33 +87,35 @@ int scram_first_parse(struct slice in, struct arena *a, struct scram_first *ret,
         m.flag = 'p';
         m.binding_name = slice_from(flag, 2);
     } else {
-        return bad(e, "gs2-header");
+        return bad(a, e, "gs2-header");
     }
     struct slice authzid = rest.p ? slice_cut(&rest, ',') : SNONE;
     if (!rest.p || (authzid.n && (!slice_starts(authzid, S("a=")) ||
                                   decode_name(slice_from(authzid, 2), a, &m.authzid))))
-        return bad(e, "authorisation identity");
+        return bad(a, e, "authorisation identity");
     m.gs2 = slice_sub(in, 0, (size_t)(rest.p - in.p));
     m.bare = rest;
     if (slice_starts(rest, S("m=")))
-        return bad(e, "extensions-not-supported");
+        return bad(a, e, "extensions-not-supported");
     if (attribute(&rest, 'n', &value) || decode_name(value, a, &m.name))
-        return bad(e, "invalid-username-encoding");
+        return bad(a, e, "invalid-username-encoding");
     if (attribute(&rest, 'r', &m.nonce) || !is_printable(m.nonce))
-        return bad(e, "nonce");
+        return bad(a, e, "nonce");
     if (!are_extensions(rest))
-        return bad(e, "extensions");
+        return bad(a, e, "extensions");
     *ret = m;
     return 0;
 }
 
 static int decode(struct slice text, struct arena *a, struct slice *ret)
 {
-    BUF_SCOPE b = {.max = 8192};
-    if (!text.n || base64_decode(&b, text, NULL))
+    size_t room = text.n / 4 * 3 + 4;
+    char *p = arena_new(a, char, room);
+    struct buf b = {.p = p, .cap = room, .max = room - 1};
+    if (!text.n || !p || base64_decode(&b, text, NULL))
         return -1;
-    *ret = arena_dup(a, buf_slice(&b));
-    return ret->p ? 0 : -1;
+    *ret = buf_slice(&b);
+    return 0;
 }
 
 int scram_last_parse(struct slice in, struct arena *a, struct scram_last *ret, struct err *e)
@@ -119,20 +123,20 @@ int scram_last_parse(struct slice in, struct arena *a, struct scram_last *ret, s
     struct scram_last m;
     struct slice rest = in, value, proof;
     if (attribute(&rest, 'c', &value) || decode(value, a, &m.binding))
-        return bad(e, "invalid-encoding");
+        return bad(a, e, "invalid-encoding");
     if (attribute(&rest, 'r', &m.nonce) || !is_printable(m.nonce))
-        return bad(e, "nonce");
+        return bad(a, e, "nonce");
     /* The proof is the last attribute. */
     ptrdiff_t comma = slice_rfind(in, ',');
     if (!rest.p || comma < rest.p - in.p - 1)
-        return bad(e, "no proof");
+        return bad(a, e, "no proof");
     m.without_proof = slice_sub(in, 0, (size_t)comma);
     if (rest.p - in.p - 1 < comma &&
         !are_extensions(slice_of(rest.p, (size_t)(in.p + comma - rest.p))))
-        return bad(e, "extensions");
+        return bad(a, e, "extensions");
     rest = slice_from(in, (size_t)comma + 1);
     if (attribute(&rest, 'p', &value) || decode(value, a, &proof) || proof.n != sizeof(m.proof))
-        return bad(e, "invalid-proof");
+        return bad(a, e, "invalid-proof");
     memcpy(m.proof, proof.p, sizeof(m.proof));
     *ret = m;
     return 0;

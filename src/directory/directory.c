@@ -113,8 +113,16 @@ int lookup_account(uint64_t id, struct arena *a, struct account_info *ret, struc
 /* --- looking up --------------------------------------------------------------------------------
  */
 
-static int not_found(struct slice what, struct err *e)
+int rules_sure(const struct arena *a, struct err *e)
 {
+    return a->failed ? err_set(e, ERR_BUSY, "directory: out of memory") : 0;
+}
+
+/* Not there, unless memory for looking lacked. */
+static int not_found(struct slice what, const struct arena *a, struct err *e)
+{
+    if (rules_sure(a, e))
+        return -1;
     return err_set(e, ERR_NOTFOUND, "no account %.*s", SARG(what));
 }
 
@@ -147,7 +155,7 @@ int rules_account_of(struct slice address, bool details, struct arena *a, uint64
         if (r == 0 && (details || depth) && rules_cut_detail(&n, a, &base, &detail))
             r = lookup_address(base, a, &row, e);
         if (r <= 0 || row.kind == ROW_LIST)
-            return r < 0 ? -1 : 0;
+            return r < 0 ? -1 : rules_sure(a, e);
         if (row.kind == ROW_ACCOUNT) {
             *ret = row.account;
             return 1;
@@ -164,7 +172,7 @@ int directory_account(struct slice address, struct arena *a, struct account_info
     int r = rules_account_of(address, false, a, &id, e);
     if (r > 0)
         return directory_account_by_id(id, a, ret, e);
-    return r < 0 ? -1 : not_found(address, e);
+    return r < 0 ? -1 : not_found(address, a, e);
 }
 
 int directory_account_by_id(uint64_t id, struct arena *a, struct account_info *ret, struct err *e)
@@ -186,7 +194,7 @@ int directory_login(struct slice name, struct arena *a, struct account_info *ret
     if (!domain.n) {
         int r = backend->only_domain(a, &domain, e);
         if (r <= 0)
-            return r < 0 ? -1 : not_found(name, e);
+            return r < 0 ? -1 : not_found(name, a, e);
     }
     struct slice address = arena_printf(a, "%.*s@%.*s", SARG(name), SARG(domain));
     if (!address.p)
@@ -199,9 +207,12 @@ int directory_domain_is_local(struct slice domain, struct err *e)
     ARENA_SCOPE a = {.limit = 16384};
     struct slice name;
     struct domain_row row;
-    struct err why;
-    if (domain_normal(domain, &a, &name, &why))
-        return 0; /* what cannot be stored is not here */
+    struct err why = {0};
+    if (domain_normal(domain, &a, &name, &why)) {
+        if (why.code == ERR_SYNTAX)
+            return 0; /* what cannot be stored is not here */
+        return err_set(e, why.code, "%s", why.text);
+    }
     return lookup_domain(name, &a, &row, e);
 }
 
@@ -369,7 +380,7 @@ static int is_address(struct address_normal *n, struct arena *a, struct err *e)
     int r = lookup_address(n->whole, a, &row, e);
     if (r == 0 && rules_cut_detail(n, a, &base, &detail))
         r = lookup_address(base, a, &row, e);
-    return r;
+    return r ? r : rules_sure(a, e);
 }
 
 static int check_catch_all(struct slice target, bool elsewhere, struct arena *a, struct err *e)

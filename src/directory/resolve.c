@@ -150,8 +150,8 @@ static int follow_list(struct walk *w, struct slice list, struct slice detail,
     int r = directory_backend()->each_member(list, take_member, &m, e);
     if (r == 0 && m.over)
         r = err_set(e, ERR_LIMIT, "%.*s has over %zu members", SARG(list), w->max);
-    if (r == 0 && w->a->failed)
-        r = err_set(e, ERR_BUSY, "directory: out of memory");
+    if (r == 0)
+        r = rules_sure(w->a, e);
     for (size_t i = 0; i < m.n && r == 0; i++)
         r = follow(w, m.p[i], detail, via->list.p ? via : &own, depth + 1, e);
     free(m.p);
@@ -190,7 +190,7 @@ static int follow(struct walk *w, struct slice address, struct slice detail, con
             detail = own;
         }
     }
-    if (r < 0)
+    if (r < 0 || (r == 0 && rules_sure(w->a, e)))
         return -1;
     if (r == 0)
         return domain.catch_all.n ? follow(w, domain.catch_all, detail, via, depth + 1, e) : 0;

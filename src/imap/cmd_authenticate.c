@@ -40,12 +40,16 @@ int cmd_authenticate_parse(struct request *r, struct imap_parser *p)
         if (!slice_eq(initial, S("=")) && base64_decode(&decoded, initial, p->e))
             return -1;
         a->in = arena_dup(&r->arena, buf_slice(&decoded));
+        if (!a->in.p)
+            return err_set(p->e, ERR_BUSY, "out of memory");
     }
     r->args = a;
     r->state = a;
     r->state_done = authenticate_free;
     r->tag = arena_dup(&r->arena, r->tag); /* the text is used again for the lines that follow */
     a->mechanism = arena_dup(&r->arena, a->mechanism);
+    if (!r->tag.p || !a->mechanism.p)
+        return err_set(p->e, ERR_BUSY, "out of memory");
     session_peer(r->s, &r->arena, &a->peer);
     return 0;
 }
@@ -120,6 +124,7 @@ void sasl_line(struct request *r)
 {
     struct authenticate *a = r->args;
     struct slice line = buf_slice(&r->text);
+    a->in = SNONE;
     BUF_SCOPE decoded = {.max = SASL_LINE_MAX};
     if (!slice_ends(line, S("\r\n"))) {
         request_bad(r, "A line must end with CR LF");
@@ -127,14 +132,17 @@ void sasl_line(struct request *r)
         line.n -= 2;
         if (slice_eq(line, S("*")))
             request_bad(r, "Authentication cancelled");
-        else if (base64_decode(&decoded, line, &r->job.err))
+        else if (base64_decode(&decoded, line, &r->job.err) == 0)
+            a->in = arena_dup(&r->arena, buf_slice(&decoded));
+        else if (r->job.err.code != ERR_BUSY)
             request_bad(r, "The response is not base 64");
+        if (!r->bad && !a->in.p)
+            request_fail(r, ERR_BUSY, "out of memory");
     }
-    if (r->bad) {
+    if (r->bad || r->job.err.code) {
         r->outcome = CMD_FAIL;
         request_finish(r);
         return;
     }
-    a->in = arena_dup(&r->arena, buf_slice(&decoded));
     request_go(r, step, PLACE_CPU);
 }

@@ -163,7 +163,7 @@ static void tell_recent(struct session *s, const struct idle_share *h)
     BUF_SCOPE line = {0};
     recent_take(s->account, sel->collection, sel->read_only, &h->added, &sel->recent);
     buf_addf(&line, "* %llu RECENT\r\n", (unsigned long long)uidset_count(&sel->recent));
-    session_write(s, buf_slice(&line));
+    session_write_buf(s, &line);
 }
 
 static void tell(struct session *s, const struct idle_share *h, struct slice out)
@@ -198,7 +198,7 @@ void idle_share_end(struct request *r, bool whole)
         s->follows = false;
         if (!s->conn || s->closing)
             continue;
-        if (whole && h->told && same_flags(s, h))
+        if (whole && !r->out.failed && h->told && same_flags(s, h))
             tell(s, h, buf_slice(&r->out));
         else
             s->idle_alone = true;

@@ -58,7 +58,7 @@ static void challenge(struct pop3_session *s, struct slice text)
     buf_add(&line, S("+ "));
     base64_encode(&line, text);
     buf_add(&line, S("\r\n"));
-    conn_write(s->c, buf_slice(&line));
+    conn_write_buf(s->c, &line);
     s->auth_line = true;
 }
 
@@ -98,7 +98,10 @@ static void start(struct pop3_session *s, struct slice text)
         clear(&j->base);
         free(j);
         pop3_auth_end(s);
-        pop3_err(s, "", "that is not base 64");
+        if (e.code == ERR_BUSY)
+            pop3_err(s, "[SYS/TEMP]", "not now, try again later");
+        else
+            pop3_err(s, "", "that is not base 64");
         return;
     }
     pop3_run(s, &j->base, PLACE_CPU, 0, run_step, stepped);

@@ -19,6 +19,6 @@ void pop3_cmd_capa(struct pop3_session *s, const struct pop3_command *c)
     if (names.n)
         buf_addf(&out, "SASL %.*s\r\n", SARG(buf_slice(&names)));
     buf_add(&out, S("IMPLEMENTATION Carbonado\r\n.\r\n"));
-    conn_write(s->c, buf_slice(&out));
+    conn_write_buf(s->c, &out);
     login_peer_done(&peer);
 }

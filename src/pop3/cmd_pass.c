@@ -29,6 +29,8 @@ static int may_be_password(struct slice text, struct err *e)
     bool good = text.n == 0 || auth_prepare(text, &prepared);
     if (prepared.p)
         explicit_bzero(prepared.p, prepared.cap);
+    if (prepared.failed)
+        return err_set(e, ERR_BUSY, "out of memory");
     return good ? 0 : err_set(e, ERR_AUTH, "characters that no password may have");
 }
 
@@ -36,6 +38,10 @@ static enum job_next check(struct job *job, struct txn *txn)
 {
     struct pass_job *j = list_entry(job, struct pass_job, base.job);
     (void)txn;
+    if (j->password.failed) {
+        err_set(&job->err, ERR_BUSY, "out of memory");
+        return JOB_DONE;
+    }
     if (may_be_password(buf_slice(&j->password), &job->err))
         return JOB_DONE;
     if (auth_password(&j->peer.peer, slice_str(j->name), buf_slice(&j->password), &j->entry.who,

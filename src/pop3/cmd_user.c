@@ -15,7 +15,13 @@ void pop3_cmd_user(struct pop3_session *s, const struct pop3_command *c)
         return;
     }
     BUF_SCOPE name = {.max = sizeof(s->user) - 1};
-    if (!auth_prepare(c->args[0], &name) || name.failed) {
+    struct err e = {0};
+    bool good = auth_prepare(c->args[0], &name);
+    if (name.failed && err_set(&e, ERR_LIMIT, "too long") && e.code == ERR_BUSY) {
+        pop3_err(s, "[SYS/TEMP]", "not now, try again later");
+        return;
+    }
+    if (!good || name.failed) {
         pop3_err(s, "[AUTH]", "that is no name: wrong characters, or too many");
         return;
     }

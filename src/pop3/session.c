@@ -61,7 +61,7 @@ void pop3_ok(struct pop3_session *s, const char *fmt, ...)
     buf_addv(&line, fmt, ap);
     va_end(ap);
     buf_add(&line, S("\r\n"));
-    conn_write(s->c, buf_slice(&line));
+    conn_write_buf(s->c, &line);
 }
 
 void pop3_end(struct pop3_session *s)

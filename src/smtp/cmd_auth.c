@@ -38,7 +38,10 @@ static void challenge(struct smtp_session *s, struct slice text)
 {
     BUF_SCOPE line = {0};
     base64_encode(&line, text);
-    smtp_session_reply(s, 334, "", "%.*s", SARG(buf_slice(&line)));
+    if (line.failed)
+        conn_write_buf(s->c, &line);
+    else
+        smtp_session_reply(s, 334, "", "%.*s", SARG(buf_slice(&line)));
     s->reading = READ_AUTH;
 }
 
@@ -94,7 +97,10 @@ static void start(struct smtp_session *s, struct slice text)
         job_clear(&j->base);
         free(j);
         smtp_auth_end(s);
-        smtp_session_error(s, 501, "5.5.2", "That is not base 64");
+        if (e.code == ERR_BUSY)
+            smtp_session_refuse(s, 454, "4.7.0", &e);
+        else
+            smtp_session_error(s, 501, "5.5.2", "That is not base 64");
         return;
     }
     smtp_session_run(s, &j->base, PLACE_CPU, run_step, stepped);

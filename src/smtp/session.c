@@ -69,7 +69,7 @@ static void write_reply(struct smtp_session *s, unsigned code, struct slice enha
 {
     BUF_SCOPE out = {0};
     smtp_reply_write(&out, code, enhanced, text); /* RFC 6531 3.7.4.2: ASCII, always */
-    conn_write(s->c, buf_slice(&out));
+    conn_write_buf(s->c, &out);
     if (code < 400)
         return;
     metric_add(&metric_smtp_refusals, s->profile->index, 1);
@@ -88,7 +88,10 @@ void smtp_session_reply(struct smtp_session *s, unsigned code, const char *enhan
     va_start(ap, fmt);
     buf_addv(&text, fmt, ap);
     va_end(ap);
-    write_reply(s, code, slice_str(enhanced), buf_slice(&text));
+    if (text.failed)
+        conn_write_buf(s->c, &text);
+    else
+        write_reply(s, code, slice_str(enhanced), buf_slice(&text));
 }
 
 void smtp_session_end(struct smtp_session *s, unsigned code, const char *enhanced, const char *text)

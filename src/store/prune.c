@@ -77,11 +77,14 @@ static int read_dead(struct txn *t, int64_t account, int64_t floor, struct dead_
     int rc;
     while (n < SLICE && (rc = db_next(q, e)) > 0) {
         d[n] = (struct dead_item){.id = db_i64(q, 0), .row = db_i64(q, 1), .blob = db_i64(q, 2)};
-        buf_add(&d[n++].refs, db_blob(q, 3));
+        if (buf_add(&d[n++].refs, db_blob(q, 3))) {
+            rc = err_set(e, ERR_BUSY, "out of memory");
+            break;
+        }
     }
     db_end(q);
     *ret_n = n;
-    return n < SLICE && rc < 0 ? -1 : 0;
+    return rc < 0 ? -1 : 0;
 }
 
 static int item_end(struct txn *t, int64_t account, struct dead_item *d, struct err *e)
@@ -121,12 +124,12 @@ static int dead_items_left(struct txn *t, int64_t account, struct err *e)
     struct dead_item d[SLICE];
     size_t n = 0;
     int64_t floor = 0;
-    if (db_get_i64(t->db, &stmt_prune_get_floor, &floor, e, "i", account) < 0 ||
-        read_dead(t, account, floor, d, &n, e))
+    if (db_get_i64(t->db, &stmt_prune_get_floor, &floor, e, "i", account) < 0)
         return -1;
+    int rc = read_dead(t, account, floor, d, &n, e);
     for (size_t i = 0; i < n; i++)
         buf_done(&d[i].refs);
-    return n > 0;
+    return rc ? -1 : n > 0;
 }
 
 int prune_account(struct shard *s, int64_t account, int64_t cutoff, struct err *e)
