@@ -132,7 +132,7 @@ bool packs_retire(struct packs *p, uint64_t id)
 {
     char path[4096];
     pack_path(path, sizeof path, p->dir, id);
-    return put_away(p, id, path, NULL);
+    return put_away(p, id, path, NULL) && dir_sync(p->dir, NULL) == 0;
 }
 
 static void overwrite(const char *path)
@@ -156,7 +156,7 @@ bool packs_shred(struct packs *p, uint64_t id)
     if (!put_away(p, id, path, away))
         return false;
     overwrite(away);
-    return unlink(away) == 0 || errno == ENOENT;
+    return (unlink(away) == 0 || errno == ENOENT) && dir_sync(p->dir, NULL) == 0;
 }
 
 void packs_shred_rest(const struct packs *p)

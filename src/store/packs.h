@@ -35,7 +35,8 @@ void packs_done(struct packs *p); /* nothing may be pinned */
 int packs_pin(struct packs *p, uint64_t id, struct pack_file **ret, struct err *e);
 void packs_unpin(struct packs *p, struct pack_file *f);
 
-/* Unlinks the file when nobody reads it. True when it is gone; else it goes later: ask again. */
+/* Unlinks the file when nobody reads it. True when it is gone, also after a power cut (its row is
+   forgotten then, and nobody would look for it again); else it goes later: ask again. */
 bool packs_retire(struct packs *p, uint64_t id);
 
 /* The same, and its bytes are overwritten before. */

@@ -16,12 +16,20 @@ WITH_SERVER = ROOT / "scripts" / "with-server"
 DUMP = "import json,os,sys; json.dump(dict(os.environ), open(sys.argv[1], 'w')); sys.stdin.read()"
 
 
-def alive(pid):
-    """Does it run? A zombie does not."""
+def state(path):
     try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return pathlib.Path(path).read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
+
+
+def alive(pid):
+    """Does it run? A zombie does not; but the first thread may be one while others still hold the files."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
     except OSError:
         return False
+    return any(state(f"/proc/{pid}/task/{thread}/stat") not in ("Z", "X") for thread in threads)
 
 
 class Serving:

@@ -286,8 +286,12 @@ def accounts(machine, points):
     server.serve()
     pids = server.pids()
 
+    said = []
+
     def add(name):
-        return server.command("account", "add", name, "--password", "pass").returncode == 0
+        done = server.command("account", "add", name, "--password", "pass")
+        said.append(done.stdout)
+        return done.returncode == 0
 
     def listed():
         return {row["address"] for row in json.loads(server.command("account", "list", "--json").stdout)}
@@ -302,7 +306,7 @@ def accounts(machine, points):
         server.faults.fail(faults.DISK, errno.EIO, after=n)
         done = add(name)
         server.faults.clear()
-        assert (name in listed()) == done, f"call {n} of {total}: said {done}, listed {not done}"
+        assert (name in listed()) == done, f"call {n} of {total}: {said[-1]}"
         if not done:
             failed += 1
             assert add(name)
