@@ -31,10 +31,15 @@ size_t utf8_next(const char *p, size_t n, uint32_t *ret)
 
 bool ascii_only(struct slice s)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] & 0x80)
-            return false;
-    return true;
+    size_t i = 0;
+    uint64_t any = 0, eight;
+    for (; s.n - i >= sizeof eight; i += sizeof eight) {
+        memcpy(&eight, s.p + i, sizeof eight);
+        any |= eight;
+    }
+    for (; i < s.n; i++)
+        any |= (unsigned char)s.p[i] & 0x80;
+    return (any & 0x8080808080808080) == 0;
 }
 
 bool utf8_valid(struct slice s)

@@ -30,9 +30,7 @@ static void chunk_over(struct smtp_session *s)
     if (s->chunk_thrown) {
         answer_thrown(s);
     } else if (s->chunk_last) {
-        smtp_data_finish(&t->data, &t->decoded);
-        smtp_transaction_feed(s, SNONE); /* the line end that was added */
-        smtp_transaction_finish(s);
+        smtp_transaction_chunks_over(s);
     } else if (t->refused_code) { /* said once, now: the rest has no transaction */
         smtp_session_refuse(s, t->refused_code, "5.3.0", &t->refused);
         s->owed = t->n;

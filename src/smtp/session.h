@@ -42,7 +42,7 @@ struct smtp_transaction {
     size_t n, cap;
     struct trace trace;
     struct smtp_data data;
-    struct buf decoded;
+    struct buf thrown;  /* text of a message that is refused already */
     struct err refused; /* why the message will be refused when its end has come */
     unsigned refused_code;
     struct mail_accept accept; /* its body is the spool */
@@ -131,6 +131,7 @@ void smtp_transaction_refuse(struct smtp_transaction *t, unsigned code, enum err
                              const char *text);
 /* Text of the message, decoded already or not; the whole of it is taken. */
 size_t smtp_transaction_feed(struct smtp_session *s, struct slice in);
+void smtp_transaction_chunks_over(struct smtp_session *s); /* the last BDAT has been fed */
 void smtp_transaction_spool(struct smtp_session *s);  /* writes what it keeps, when that is much */
 void smtp_transaction_finish(struct smtp_session *s); /* the end of the message has come */
 

@@ -29,7 +29,7 @@ int smtp_transaction_begin(struct smtp_session *s, struct err *e)
     pace_begin(&s->pace, clock_mono_ms());
     t->arena.limit = ARENA_MAX;
     t->trace = trace_new();
-    t->decoded.max = 4 * MiB;
+    t->thrown.max = 4 * MiB;
     spool_init(&t->accept.body);
     s->t = t;
     return 0;
@@ -46,7 +46,7 @@ void smtp_transaction_end(struct smtp_session *s)
     if (!t)
         return;
     mail_accept_done(&t->accept);
-    buf_done(&t->decoded);
+    buf_done(&t->thrown);
     arena_reset(&t->arena);
     free(t);
 }
@@ -81,27 +81,43 @@ static void spool_failed(struct smtp_transaction *t, const struct err *e)
     smtp_transaction_refuse(t, 452, ERR_IO, "4.3.1 No room for the message now");
 }
 
-static void store_decoded(struct smtp_session *s)
+/* Where the text goes: what is refused is decoded as well, for its end. */
+static struct buf *sink(struct smtp_transaction *t)
+{
+    return t->refused_code ? &t->thrown : spool_room(&t->accept.body);
+}
+
+static void taken(struct smtp_session *s, struct buf *to, size_t before)
 {
     struct smtp_transaction *t = s->t;
     struct err e = {0};
-    if (t->decoded.failed)
-        smtp_transaction_refuse(t, 451, ERR_BUSY, "4.3.1 Out of memory");
-    check_limits(s);
-    if (!t->refused_code && spool_keep(&t->accept.body, buf_slice(&t->decoded), &e))
+    if (to == &t->thrown)
+        buf_reset(to);
+    else if (spool_kept(&t->accept.body, before, &e))
         spool_failed(t, &e);
-    buf_reset(&t->decoded);
+    check_limits(s);
 }
 
 size_t smtp_transaction_feed(struct smtp_session *s, struct slice in)
 {
     struct smtp_transaction *t = s->t;
-    in = slice_sub(in, 0, MiB); /* half of what `decoded` can grow to */
-    size_t n = smtp_data_feed(&t->data, in, &t->decoded);
-    store_decoded(s);
+    struct buf *to = sink(t);
+    size_t before = to->n;
+    in = slice_sub(in, 0, MiB); /* half of what `thrown` can grow to */
+    size_t n = smtp_data_feed(&t->data, in, to);
+    taken(s, to, before);
     if (t->data.done)
         smtp_transaction_finish(s);
     return n;
+}
+
+void smtp_transaction_chunks_over(struct smtp_session *s)
+{
+    struct buf *to = sink(s->t);
+    size_t before = to->n;
+    smtp_data_finish(&s->t->data, to);
+    taken(s, to, before);
+    smtp_transaction_finish(s);
 }
 
 /* --- to the file, off the loop: a slow disk holds nobody else up ------------------------------ */

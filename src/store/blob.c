@@ -30,7 +30,7 @@ int blob_stage(struct slice content, struct blob_staged **ret, struct err *e)
     struct blob_staged *s = staged_new(content.n, e);
     if (!s)
         return -1;
-    if (frames_feed(&s->frames, content, e) || frames_end(&s->frames, e)) {
+    if (frames_whole(&s->frames, content, e) || frames_end(&s->frames, e)) {
         blob_staged_unref(s);
         return -1;
     }

@@ -12,6 +12,7 @@
 #include <xxhash.h>
 #include <zstd.h>
 
+#include "base/budget.h"
 #include "base/fd.h"
 #include "base/setting.h"
 
@@ -24,12 +25,18 @@ SETTING(store, compress, BOOL, 1, 0, 1,
         "Whether messages are compressed before they are stored. Those that are there can be read "
         "either way.");
 
+SETTING(store, staging_memory, SIZE, 64 * MiB, 0, 16 * GiB,
+        "So much memory may messages over 256 KB have together while they wait for their commit. "
+        "Where it does not do they wait in temporary files.");
+
 enum {
     KEPT = 16,
     SAMPLE = 4096,      /* so much of a large frame is tried first */
     SAMPLE_OF = 16384,  /* a large frame */
     SAMPLE_MOST = 3072, /* more than that of a sample: not worth it */
 };
+
+static struct budget staging;
 
 static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
@@ -82,8 +89,19 @@ static void unpacker_give(ZSTD_DCtx *d)
     ZSTD_freeDCtx(d);
 }
 
+/* Asking for the algorithm by its name at each message would look it up each time. */
+static pthread_once_t hash_once = PTHREAD_ONCE_INIT;
+static EVP_MD *hash_kind;
+
+static void hash_find(void)
+{
+    hash_kind = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
 __attribute__((destructor)) static void kept_free(void)
 {
+    EVP_MD_free(hash_kind);
+    hash_kind = NULL;
     while (kept.nc)
         ZSTD_freeCCtx(kept.c[--kept.nc]);
     while (kept.nd)
@@ -93,11 +111,11 @@ __attribute__((destructor)) static void kept_free(void)
 int frames_begin(struct frames *f, uint64_t max, const char *dir, struct err *e)
 {
     *f = (struct frames){.max = max, .dir = dir};
-    buf_init(&f->bytes, dir && max > 2 * FRAMES_MEMORY ? 2 * FRAMES_MEMORY : (size_t)max);
-    f->part = malloc(FRAME_SIZE);
+    buf_init(&f->bytes, dir && max > 2 * FRAMES_MOST ? 2 * FRAMES_MOST : (size_t)max);
+    pthread_once(&hash_once, hash_find);
     f->sha = EVP_MD_CTX_new();
-    BUG_IF(!f->part || !f->sha);
-    if (EVP_DigestInit_ex(f->sha, EVP_sha256(), NULL) != 1)
+    BUG_IF(!f->sha);
+    if (!hash_kind || EVP_DigestInit_ex(f->sha, hash_kind, NULL) != 1)
         return err_set(e, ERR_BUG, "SHA-256 is not available");
     return 0;
 }
@@ -118,6 +136,13 @@ static size_t pack(ZSTD_CCtx *c, struct slice content, char *room)
     return ZSTD_isError(n) || n > most ? 0 : n;
 }
 
+static void memory_done(struct frames *f)
+{
+    buf_done(&f->bytes);
+    budget_give(&staging, (int64_t)f->granted);
+    f->granted = 0;
+}
+
 /* What is in memory goes to the file. */
 static int spill(struct frames *f, struct err *e)
 {
@@ -126,13 +151,33 @@ static int spill(struct frames *f, struct err *e)
     f->in_file = true;
     if (fd_write_all(f->file, f->bytes.p, f->bytes.n))
         return err_errno(e, ERR_IO, "temporary file of the store");
+    if (f->granted)
+        memory_done(f);
     buf_reset(&f->bytes);
     return 0;
 }
 
+/* Room for n bytes more in memory. */
+static bool fits(struct frames *f, size_t n)
+{
+    size_t want = f->bytes.n + n;
+    if (!f->dir || want <= FRAMES_MEMORY || (!f->in_file && want <= f->granted))
+        return true;
+    if (f->in_file || want > FRAMES_MOST)
+        return false;
+    size_t grant = f->granted ? f->granted : FRAMES_MEMORY;
+    while (grant < want)
+        grant *= 2;
+    if (!budget_take(&staging, (int64_t)(grant - f->granted),
+                     setting_get(&set_store_staging_memory)))
+        return false;
+    f->granted = grant;
+    return true;
+}
+
 static int frame_add(struct frames *f, struct slice content, struct err *e)
 {
-    if (f->dir && f->bytes.n + content.n > FRAMES_MEMORY && spill(f, e))
+    if (!fits(f, content.n) && spill(f, e))
         return -1;
     char *room = content.n <= f->max - f->stored ? buf_space(&f->bytes, content.n) : NULL;
     if (!room)
@@ -168,6 +213,9 @@ int frames_feed(struct frames *f, struct slice content, struct err *e)
             continue;
         }
         size_t n = FRAME_SIZE - f->part_n < content.n ? FRAME_SIZE - f->part_n : content.n;
+        if (!f->part)
+            f->part = malloc(FRAME_SIZE);
+        BUG_IF(!f->part);
         memcpy(f->part + f->part_n, content.p, n);
         f->part_n += n;
         content = slice_from(content, n);
@@ -177,6 +225,17 @@ int frames_feed(struct frames *f, struct slice content, struct err *e)
                 return -1;
         }
     }
+    return 0;
+}
+
+int frames_whole(struct frames *f, struct slice content, struct err *e)
+{
+    if (EVP_DigestUpdate(f->sha, content.p, content.n) != 1)
+        return err_set(e, ERR_BUG, "SHA-256 failed");
+    f->size += content.n;
+    for (size_t at = 0; at < content.n; at += FRAME_SIZE)
+        if (frame_add(f, slice_sub(content, at, at + FRAME_SIZE), e))
+            return -1;
     return 0;
 }
 
@@ -208,7 +267,7 @@ int frames_end(struct frames *f, struct err *e)
 
 void frames_done(struct frames *f)
 {
-    buf_done(&f->bytes);
+    memory_done(f);
     free(f->table);
     free(f->part);
     EVP_MD_CTX_free(f->sha);

@@ -7,7 +7,12 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-enum { FRAME_SIZE = 65536, FRAME_HASH = 32, FRAMES_MEMORY = 256 * 1024 };
+enum {
+    FRAME_SIZE = 65536,
+    FRAME_HASH = 32,
+    FRAMES_MEMORY = 256 * 1024,    /* stored bytes that are in memory in any case */
+    FRAMES_MOST = 2 * 1024 * 1024, /* where there is memory to spare (store.staging_memory) */
+};
 
 struct frame {
     uint32_t stored; /* bytes in the pack */
@@ -26,16 +31,19 @@ struct frames {
     int file; /* without a name */
     /* while it is being made */
     uint64_t max;
-    const char *dir; /* what is over FRAMES_MEMORY goes to a file here; NULL: stays in memory */
+    const char *dir; /* what is too much for memory goes to a file here; NULL: stays in memory */
+    size_t granted;  /* of store.staging_memory */
     char *part;      /* a frame not yet full */
     size_t part_n;
     void *sha;
 };
 
 /* max: limit on the stored bytes; dir: see above, lives as long. Feed any pieces, then end;
-   ERR_LIMIT when memory or limit fail, ERR_IO. frames_done is right at any point. */
+   ERR_LIMIT when memory or limit fail, ERR_IO. frames_done is right at any point. frames_whole is
+   frames_feed for content that comes in one piece. */
 int frames_begin(struct frames *f, uint64_t max, const char *dir, struct err *e);
 int frames_feed(struct frames *f, struct slice content, struct err *e);
+int frames_whole(struct frames *f, struct slice content, struct err *e);
 int frames_end(struct frames *f, struct err *e);
 void frames_done(struct frames *f);
 /* The stored frames of one that is in a file, to another file. -1 with errno. */

@@ -2,6 +2,7 @@
 #include "store/message.h"
 
 #include "base/clock.h"
+#include "base/setting.h"
 #include "base/test.h"
 #include "io/loop.h"
 #include "store/notice.h"
@@ -273,6 +274,14 @@ static void commits_are_told(void **state)
 
 /* --- large messages --------------------------------------------------------------------------- */
 
+SETTING_DECLARE(store, staging_memory);
+
+static void set_staging(struct slice bytes)
+{
+    struct err e = {0};
+    assert_int_equal(setting_parse(&set_store_staging_memory, bytes, &e), 0);
+}
+
 enum { LARGE = 3 };
 static const size_t large_size[LARGE] = {700, 3000000, 900};
 
@@ -324,6 +333,7 @@ static void large_messages_are_not_held(void **state)
     struct message_ready *m[LARGE];
     struct store_check_report r = {0};
     test_store_open(1);
+    set_staging(S("0"));
     for (size_t i = 0; i < LARGE; i++) {
         char *p = large_text(i);
         assert_int_equal(message_ready_make(slice_of(p, large_size[i]), &m[i], &e), 0);
@@ -351,12 +361,40 @@ static void large_messages_are_not_held(void **state)
     nftw(test_dir, test_rm, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* As many as there is memory for are staged without a file. */
+static void some_large_messages_are_held(void **state)
+{
+    (void)state;
+    enum { SOME = 4, SIZE = 1000000 };
+    struct err e = {0};
+    struct frames f[SOME];
+    char *p = large_text(1);
+    set_staging(S("2500000"));
+    for (int turn = 0; turn < 2; turn++) {
+        for (size_t i = 0; i < SOME; i++) {
+            assert_int_equal(frames_begin(&f[i], SIZE + 1, "/tmp", &e), 0);
+            assert_int_equal(frames_whole(&f[i], slice_of(p, SIZE), &e), 0);
+            assert_int_equal(frames_end(&f[i], &e), 0);
+            assert_int_equal(f[i].stored, SIZE);
+            assert_int_equal(f[i].in_file, i >= 2);
+        }
+        for (size_t i = 0; i < SOME; i++)
+            frames_done(&f[i]);
+    }
+    assert_int_equal(frames_begin(&f[0], large_size[1] + 1, "/tmp", &e), 0);
+    assert_int_equal(frames_whole(&f[0], slice_of(p, large_size[1]), &e), 0);
+    assert_true(f[0].in_file); /* more than one message gets */
+    frames_done(&f[0]);
+    free(p);
+}
+
 static void no_room_for_a_large_message(void **state)
 {
     (void)state;
     struct err e = {0};
     struct frames f;
     char *p = large_text(1);
+    set_staging(S("0"));
     assert_int_equal(frames_begin(&f, large_size[1], "/nowhere/at/all", &e), 0);
     assert_int_equal(frames_feed(&f, slice_of(p, large_size[1]), &e), -1);
     assert_int_equal(e.code, ERR_IO);
@@ -376,6 +414,7 @@ int main(void)
         cmocka_unit_test(outbox_drains),
         cmocka_unit_test(commits_are_told),
         cmocka_unit_test(large_messages_are_not_held),
+        cmocka_unit_test(some_large_messages_are_held),
         cmocka_unit_test(no_room_for_a_large_message),
     };
     return RUN_TESTS(tests);

@@ -1,5 +1,8 @@
-/* data.c - one state a position in the line; runs without CR and LF are copied whole. */
+/* data.c - one state a position in the line; lines that need no change are copied together, runs
+   without CR and LF whole. */
 #include "proto/smtp/data.h"
+
+#include "base/utf8.h"
 
 void smtp_data_init(struct smtp_data *d, enum smtp_data_mode mode, bool dots)
 {
@@ -30,16 +33,18 @@ static void put_crlf(struct smtp_data *d, struct buf *out)
     d->open_line = false;
 }
 
+static void note_high(struct smtp_data *d, struct slice s)
+{
+    if (ascii_only(s))
+        return;
+    d->eight_bit = true;
+    if (!d->body)
+        d->eight_bit_header = true;
+}
+
 static void put_run(struct smtp_data *d, struct slice s, struct buf *out)
 {
-    unsigned char high = 0;
-    for (size_t i = 0; i < s.n; i++)
-        high |= (unsigned char)s.p[i];
-    if (high & 0x80) {
-        d->eight_bit = true;
-        if (!d->body)
-            d->eight_bit_header = true;
-    }
+    note_high(d, s);
     put(d, s, out);
     d->open_line = true;
     d->line += s.n;
@@ -66,6 +71,41 @@ static size_t run_length(struct slice s)
     size_t n = lf ? (size_t)(lf - s.p) : s.n;
     const char *cr = memchr(s.p, '\r', n);
     return cr ? (size_t)(cr - s.p) : n;
+}
+
+/* Bytes up to the CR of the line that begins at `at`, where it ends in `in`, has no dot in front
+   and no bare CR or LF; else -1. */
+static ptrdiff_t plain_line(const struct smtp_data *d, struct slice in, size_t at)
+{
+    const char *p = in.p + at;
+    const char *lf = at < in.n && !(d->dots && *p == '.') ? memchr(p, '\n', in.n - at) : NULL;
+    if (!lf || lf == p || lf[-1] != '\r')
+        return -1;
+    ptrdiff_t n = lf - p - 1;
+    return memchr(p, '\r', (size_t)n) ? -1 : n;
+}
+
+/* At the start of a line: takes the lines that need no change. Those of the header are put before
+   it is said to be over. */
+static size_t put_lines(struct smtp_data *d, struct slice in, struct buf *out)
+{
+    size_t from = 0, at = 0;
+    for (ptrdiff_t n; (n = plain_line(d, in, at)) >= 0;) {
+        at += (size_t)n + 2;
+        if ((uint64_t)n > d->longest)
+            d->longest = (uint64_t)n;
+        if (n > 0 || d->body)
+            continue;
+        note_high(d, slice_sub(in, from, at));
+        put(d, slice_sub(in, from, at), out);
+        d->body = true;
+        from = at;
+    }
+    if (at > from) {
+        note_high(d, slice_sub(in, from, at));
+        put(d, slice_sub(in, from, at), out);
+    }
+    return at;
 }
 
 /* What follows a CR that has been taken: true when c belonged to it. */
@@ -125,6 +165,8 @@ size_t smtp_data_feed(struct smtp_data *d, struct slice in, struct buf *out)
 {
     size_t at = 0;
     while (at < in.n && !d->done) {
+        if (d->state == DATA_BOL && (at += put_lines(d, slice_from(in, at), out)) == in.n)
+            break;
         if (by_state(d, in.p[at], out)) {
             at++;
             continue;
