@@ -327,7 +327,8 @@ static void print(struct backup *b, size_t removed)
         return;
     }
     cli_size_print((int64_t)b->copied, size, sizeof(size));
-    printf("%s/%s: %zu packs, %s written\n", b->set.dir, b->name, json_array_size(b->packs), size);
+    printf("%s/%s: %zu pack%s, %s written\n", b->set.dir, b->name, json_array_size(b->packs),
+           cli_plural(json_array_size(b->packs)), size);
     if (removed)
         printf("%zu older ones removed\n", removed);
 }

@@ -50,7 +50,8 @@ static int retry(struct cli *c)
     json_t *ret = NULL;
     int r = ask(c, "queue.retry", json_pack("{s:s?}", "id", c->argc ? c->argv[0] : NULL), &ret);
     if (!r)
-        printf("%lld recipients are tried now\n", (long long)json_number(ret, "recipients"));
+        printf("%lld recipient%s to be tried now\n", (long long)json_number(ret, "recipients"),
+               cli_plural((uint64_t)json_number(ret, "recipients")));
     json_decref(ret);
     return r;
 }

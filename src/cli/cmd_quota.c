@@ -12,7 +12,8 @@ static void print(const json_t *row)
     printf("%-40s %10s %s %8s", json_text(row, "address"), used, quota ? "of" : "  ", limit);
     if (quota)
         printf(" %3d%%", (int)((double)bytes * 100 / (double)quota));
-    printf("  %lld messages\n", (long long)json_number(row, "messages"));
+    printf("  %lld message%s\n", (long long)json_number(row, "messages"),
+           cli_plural((uint64_t)json_number(row, "messages")));
 }
 
 static int show(struct cli *c)

@@ -336,8 +336,9 @@ static void print_account(struct restore *r, const struct transfer_count *n, con
                r->c->argc ? r->name : "", (unsigned long long)n->done,
                (unsigned long long)n->failed);
     else
-        printf("%llu messages restored from %s%s%s, %llu left out\n", (unsigned long long)n->done,
-               from, into[0] ? " under " : "", into, (unsigned long long)n->failed);
+        printf("%llu message%s restored from %s%s%s, %llu left out\n", (unsigned long long)n->done,
+               cli_plural(n->done), from, into[0] ? " under " : "", into,
+               (unsigned long long)n->failed);
 }
 
 static void default_into(const struct restore *r, char *out, size_t n)

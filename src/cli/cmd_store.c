@@ -112,11 +112,14 @@ static int check(struct cli *c)
     if (r)
         return cli_fail(c, &e);
     if (!c->json)
-        printf("%llu accounts, %llu messages, %llu packs: %llu problems, %llu repaired, "
-               "%llu messages lost\n",
-               (unsigned long long)report.accounts, (unsigned long long)report.items,
-               (unsigned long long)report.packs, (unsigned long long)report.problems,
-               (unsigned long long)report.repaired, (unsigned long long)report.lost);
+        printf("%llu account%s, %llu message%s, %llu pack%s: %llu problem%s, %llu repaired, "
+               "%llu message%s lost\n",
+               (unsigned long long)report.accounts, cli_plural(report.accounts),
+               (unsigned long long)report.items, cli_plural(report.items),
+               (unsigned long long)report.packs, cli_plural(report.packs),
+               (unsigned long long)report.problems, cli_plural(report.problems),
+               (unsigned long long)report.repaired, (unsigned long long)report.lost,
+               cli_plural(report.lost));
     return left ? CLI_FAILED : CLI_OK;
 }
 
