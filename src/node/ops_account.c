@@ -82,15 +82,15 @@ static int add(json_t *args, struct slice payload, json_t **ret, struct buf *out
         op_arg_number(args, "quota", false, 0, &quota, e) || read_flags(args, &flags, e) ||
         directory_account_add(address, name, flags, quota, &id, e))
         return -1;
-    if ((password.p && auth_set_password(id, password, e)) ||
+    /* The last step is the one that makes it whole: behind it nothing can fail. */
+    ARENA_SCOPE a = {.limit = 65536};
+    struct account_info info;
+    if (directory_account_by_id(id, &a, &info, e) ||
+        (password.p && auth_set_password(id, password, e)) ||
         store_write(id, store_account, &quota, e)) {
         directory_account_remove(id, NULL);
         return -1;
     }
-    ARENA_SCOPE a = {.limit = 65536};
-    struct account_info info;
-    if (directory_account_by_id(id, &a, &info, e))
-        return -1;
     *ret = account_json(&info);
     return 0;
 }

@@ -355,7 +355,13 @@ def submissions(machine, points):
             assert code == 250 or 400 <= code < 500, code
             if code == 250:
                 sent.append(n)
-        assert len(sent) < total + 2, "nothing was refused"
+        # Which of the calls was the message's own depends on what else the server did: these are.
+        server.faults.fail(faults.WRITE | faults.SYNC, errno.EIO, times=faults.FOREVER)
+        code = send(smtp, 20000)
+        server.faults.clear()
+        assert 400 <= code < 500, code
+        assert send(smtp, 20001) == 250
+        sent.append(20001)
     want = sorted(f"r{n}@elsewhere.example" for n in sent)
     assert queued() == want
     server.kill()
