@@ -160,7 +160,7 @@ def test_descriptors_run_out(machine):
     server.serve(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (140, 140)))
     client = Client(server)
     pids = server.pids()
-    many = []
+    many, others = [], server.descriptors()[1]
     for _ in range(200):
         s = socket.create_connection((server.host, server.ports["IMAP"]), 5)
         s.settimeout(2)
@@ -174,7 +174,7 @@ def test_descriptors_run_out(machine):
         assert text[:2] in (b"OK", b"NO"), text
     for s in many:
         s.close()
-    time.sleep(1.5)
+    until(lambda: server.descriptors()[1] < others + 20, 60)
     client.imap.ok("SELECT", "INBOX")
     for uid, (name, _) in numbered(client.imap):
         if not name:

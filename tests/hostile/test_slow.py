@@ -192,6 +192,10 @@ def test_who_idles_and_never_reads(server, watch):
             sock = small_window(server, "IMAP")
             harness.push(sock, b"a LOGIN user2@example.test pass\r\nb SELECT INBOX\r\nc IDLE\r\n")
             sleepers.append(sock)
+        end = time.monotonic() + 60
+        while metric(server, "carbonado_imap_sessions", 'state="authenticated"') < 2 + len(sleepers):  # and the canary
+            assert time.monotonic() < end, "not all have logged in"
+            time.sleep(0.1)
         time.sleep(0.5)
         memory = server.memory()
         words = " ".join(f"k{'x' * 150}{n}" for n in range(100))

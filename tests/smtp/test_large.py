@@ -42,7 +42,7 @@ def by_bdat(client, text):
 @pytest.mark.parametrize("send", [by_data, by_bdat])
 def test_others_are_answered_meanwhile(server, send):
     """The message goes to its temporary file off the loops, which answer as ever."""
-    text, took, over = large(send.__name__), [], threading.Event()
+    text, took, late, over = large(send.__name__), [], [], threading.Event()
 
     def ask():
         with Imap(server, "user2@example.test") as imap:
@@ -50,7 +50,9 @@ def test_others_are_answered_meanwhile(server, send):
                 began = time.monotonic()
                 imap.ok("NOOP")
                 took.append(time.monotonic() - began)
+                began = time.monotonic()
                 time.sleep(0.02)
+                late.append(time.monotonic() - began - 0.02)
 
     others = [threading.Thread(target=ask) for _ in range(6)]  # on all loops, most likely
     for t in others:
@@ -65,7 +67,8 @@ def test_others_are_answered_meanwhile(server, send):
         over.set()
         for t in others:
             t.join()
-    assert len(took) > len(others) and max(took) < BOUND, max(took)
+    # A machine that is late for the test's own threads is late for the server's.
+    assert len(took) > len(others) and max(took) < BOUND + 2 * max(late), (max(took), max(late))
     with Imap(server, "user1@example.test") as imap:
         imap.ok("SELECT", "INBOX")
         row, = imap.fetch("*", "(BODY.PEEK[])").values()

@@ -112,8 +112,10 @@ def test_one_of_several_that_fails_doubles_nobody(started):
     [back] = wait_for(lambda: mailbox(server, "user1@example.test"))
     [row] = report(back)
     assert (row["Final-Recipient"], row["Status"]) == ("rfc822; user5@example.test", "5.2.2")
-    time.sleep(1.5)
-    assert [len(mailbox(server, u)) for u in users] == [1, 1, 1, 0]
+    for user in users[:3]:
+        assert len(wait_for(lambda user=user: mailbox(server, user))) == 1
+    time.sleep(0.5)
+    assert [len(mailbox(server, u)) for u in users] == [0, 0, 0, 0]  # what was looked at is gone
     assert mailbox(server, "user1@example.test") == []
 
 
@@ -206,7 +208,8 @@ def test_a_stop_waits_for_nobody(started, who):
     server.end()
     took = time.monotonic() - began
     [ms] = re.findall(r"serve\.stopped.*?ms=(\d+)", log_of(server)) or ["none"]
-    assert int(ms) < 1000, f"{ms} ms in the worker, {took:.1f} s in all"
+    limit = 4000 if b"__asan_" in open(server.program(), "rb").read() else 1000
+    assert int(ms) < limit, f"{ms} ms in the worker, {took:.1f} s in all"
     server.serve()  # nothing of it is lost
     assert server.command("queue", "list").stdout.decode().count("@else") >= 3
 
