@@ -56,32 +56,58 @@ static void add_quoted(struct buf *b, struct slice s)
     buf_addc(b, '"');
 }
 
+/* A thread writes many lines in a second: what is the same in them is made once. */
 static void add_time(struct buf *b)
 {
+    static __thread struct {
+        time_t at;
+        char text[32];
+    } second = {.at = -1};
     int64_t now = clock_now_ms();
     time_t sec = (time_t)(now / 1000);
-    struct tm tm;
-    gmtime_r(&sec, &tm);
-    buf_addf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-             tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(now % 1000));
+    unsigned ms = (unsigned)(now % 1000);
+    if (second.at != sec) {
+        struct tm tm;
+        gmtime_r(&sec, &tm);
+        snprintf(second.text, sizeof second.text, "%04d-%02d-%02dT%02d:%02d:%02d.",
+                 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+        second.at = sec;
+    }
+    char rest[] = {(char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10), 'Z'};
+    buf_adds(b, second.text);
+    buf_add(b, slice_of(rest, sizeof rest));
+}
+
+static void add_number(struct buf *b, int64_t v)
+{
+    if (v < 0)
+        buf_addc(b, '-');
+    buf_addu(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
     enum { LINE_MAX_BYTES = 16384, VALUE_MAX_BYTES = 2000 };
     BUF_SCOPE b = {.max = LINE_MAX_BYTES};
+    buf_reserve(&b, 500); /* most lines */
     bool json = use_json;
     buf_adds(&b, json ? "{\"time\":\"" : "time=");
     add_time(&b);
-    buf_addf(&b, json ? "\",\"level\":\"%s\",\"event\":\"%s\"" : " level=%s event=%s",
-             level_names[level], event);
+    buf_adds(&b, json ? "\",\"level\":\"" : " level=");
+    buf_adds(&b, level_names[level]);
+    buf_adds(&b, json ? "\",\"event\":\"" : " event=");
+    buf_adds(&b, event);
+    if (json)
+        buf_addc(&b, '"');
     bool truncated = false;
     for (const struct log_field *f = fields; f->key && !truncated; f++) {
         size_t whole = b.n;
         struct slice text = slice_sub(f->text, 0, VALUE_MAX_BYTES);
-        buf_addf(&b, json ? ",\"%s\":" : " %s=", f->key);
+        buf_adds(&b, json ? ",\"" : " ");
+        buf_adds(&b, f->key);
+        buf_adds(&b, json ? "\":" : "=");
         if (f->is_number)
-            buf_addf(&b, "%lld", (long long)f->number);
+            add_number(&b, f->number);
         else if (json || !is_plain(text))
             add_quoted(&b, text);
         else

@@ -1,6 +1,7 @@
 /* checkpoint.c - moves a shard's write-ahead log into its database, on a thread of its own, so that
-   no commit ever waits for it. A log that grows faster than that is cut once, which holds the
-   writer for as long as the rest takes. */
+   hardly a commit waits for it: what is committed meanwhile is a little, and the writer moves it
+   between two batches. A log that grows faster than that is cut once, which holds the writer for as
+   long as the rest takes. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -60,6 +61,9 @@ static int checkpoint(struct shard *s, struct db *db)
     int64_t left = 0;
     int rc =
         tail_settle(s, db, NULL) || db_checkpoint(db, DB_CHECKPOINT_MOVE, &left, NULL) ? -1 : 0;
+    if (rc == 0 && left > 0) /* once more: now there is less that comes meanwhile */
+        rc = db_checkpoint(db, DB_CHECKPOINT_MOVE, &left, NULL);
+    atomic_store(&s->move_rest, rc == 0 && left > 0);
     if (rc == 0 && left > setting_get(&set_store_wal_max) / WAL_FRAME)
         rc = db_checkpoint(db, DB_CHECKPOINT_CUT, NULL, NULL);
     metric_inc(&metric_store_checkpoints_total);
@@ -67,9 +71,10 @@ static int checkpoint(struct shard *s, struct db *db)
 }
 
 /* Nothing is written: the log's place on the disk is given back. *ret_whole: it is held. */
-static int rest(struct db *db, bool *ret_whole)
+static int rest(struct shard *s, struct db *db, bool *ret_whole)
 {
     int64_t left = 0;
+    atomic_store(&s->move_rest, false);
     int rc = db_checkpoint(db, DB_CHECKPOINT_CUT_FREE, &left, NULL);
     *ret_whole = left > 0;
     return rc;
@@ -87,7 +92,7 @@ static void *checkpointer_main(void *arg)
         whole = true;
         if (!db && db_open_sqlite(s->db_path, DB_NO_CHECKPOINT, &db, NULL))
             continue;
-        if (p == PAUSE_REST ? rest(db, &whole) : checkpoint(s, db)) {
+        if (p == PAUSE_REST ? rest(s, db, &whole) : checkpoint(s, db)) {
             db_close(db); /* an error may stay with the descriptor: a new one next time */
             db = NULL;
         }

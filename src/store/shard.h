@@ -88,7 +88,10 @@ struct shard {
     bool gathers;            /* or for those that are coming */
     bool checkpointer_waits; /* for a commit */
     _Atomic int coming;      /* jobs that are being prepared */
+    size_t arrived, taken;   /* submissions, of one job or more, that wait; of the commit */
+    size_t expected;         /* of the commit before, waiting behind it, and coming then */
     _Atomic uint64_t commits;
+    _Atomic bool move_rest; /* of the log: the writer shall, between two batches */
     struct writer_now now;
     struct tails tails;
     pthread_mutex_t sync_lock; /* a pack's sync, and what is noted of how it ended */

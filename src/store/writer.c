@@ -32,8 +32,8 @@ SETTING(store, pack_max, SIZE, 512 * MiB, 1 * MiB, 64 * GiB,
 SETTING(store, batch_max, INT, 256, 1, 10000,
         "Most jobs that one commit of a shard carries. More wait for the next.");
 SETTING(store, batch_wait, TIME, 4, 0, 1 * SEC,
-        "How long a commit waits for messages that are being prepared for it at this moment. 0: "
-        "not at all.");
+        "How long a commit waits for messages that are being prepared for it at this moment, and "
+        "for as many jobs as there were around the commit before. 0: not at all.");
 SETTING(store, tail_max, SIZE, 32 * KiB, 0, 16 * MiB,
         "A commit with fewer bytes of messages puts them into the database's write-ahead log as "
         "well and does not wait for the pack file.");
@@ -377,6 +377,8 @@ static void committed(struct shard *s, struct batch_item *b, size_t n)
         s->tails.settled = s->tails.last;
     if (early && s->tails.settled < s->tails.last)
         s->tails.anew = true; /* what is unsynced belongs to more than one pack from here on */
+    int coming = atomic_load(&s->coming);
+    s->expected = s->taken + s->arrived + (coming > 0 ? (size_t)coming : 0);
     bool wake = s->checkpointer_waits;
     s->checkpointer_waits = false;
     pthread_mutex_unlock(&s->lock);
@@ -476,16 +478,23 @@ static void batch(struct shard *s, struct batch_item *b, size_t n)
     writer_told(&w, at.end - start);
 }
 
-/* Jobs that are being prepared come soon: one commit for all of them costs less than two. Whoever
-   is alone waits for nobody. Under the lock. */
-static void gather(struct shard *s, size_t max)
+/* Jobs that are being prepared come soon, and so do those of clients that have just been answered:
+   one commit for all of them costs less than two. Whoever is alone waits for nobody. Under the
+   lock. */
+static bool more_come(struct shard *s)
+{
+    return !s->stop && s->queued < s->batch_max &&
+           (s->arrived < s->expected || atomic_load(&s->coming) > 0);
+}
+
+static void gather(struct shard *s)
 {
     struct timespec until;
     int64_t ms = setting_get(&set_store_batch_wait);
-    if (atomic_load(&s->coming) <= 0 || ms == 0 || s->queued >= max || s->stop)
+    if (ms == 0 || !more_come(s))
         return;
     clock_deadline(ms, &until);
-    while (atomic_load(&s->coming) > 0 && s->queued < max && !s->stop) {
+    while (more_come(s)) {
         s->gathers = true;
         if (pthread_cond_timedwait(&s->wake, &s->lock, &until) == ETIMEDOUT)
             break;
@@ -497,6 +506,16 @@ void store_write_coming(uint64_t account, int by)
 {
     if (store_is_open())
         atomic_fetch_add(&shard_of(account)->coming, by);
+}
+
+/* What the checkpointer could not reach, because commits came behind it. The log begins again at
+   its front then, over blocks that are there: a file that grows costs each sync the inode. */
+static void move_rest(struct shard *s)
+{
+    if (s->db && db_checkpoint(s->db, DB_CHECKPOINT_MOVE, NULL, NULL)) {
+        db_close(s->db); /* an error may stay with the descriptor: a new one for the next batch */
+        s->db = NULL;
+    }
 }
 
 static void *writer_main(void *arg)
@@ -513,7 +532,7 @@ static void *writer_main(void *arg)
             pthread_cond_wait(&s->wake, &s->lock);
         }
         s->writer_waits = false;
-        gather(s, max);
+        gather(s);
         while (s->head && n < max) {
             struct job *job = s->head;
             s->head = job->queued_next;
@@ -523,11 +542,15 @@ static void *writer_main(void *arg)
         }
         if (!s->head)
             s->tail = &s->head;
+        s->taken = s->arrived;
+        s->arrived = 0;
         bool end = s->stop && n == 0;
         pthread_mutex_unlock(&s->lock);
         if (end)
             break;
         batch(s, b, n);
+        if (atomic_exchange(&s->move_rest, false))
+            move_rest(s);
     }
     free(b);
     return NULL;
@@ -550,8 +573,8 @@ void writer_submit(struct job *first)
     *s->tail = first;
     s->tail = &last->queued_next;
     s->queued += n;
-    bool wake = s->writer_waits ||
-                (s->gathers && (atomic_load(&s->coming) <= 0 || s->queued >= s->batch_max));
+    s->arrived++;
+    bool wake = s->writer_waits || (s->gathers && !more_come(s));
     if (wake)
         s->writer_waits = s->gathers = false;
     pthread_mutex_unlock(&s->lock);
@@ -563,7 +586,7 @@ int writer_start(struct shard *s, struct err *e)
 {
     sigset_t all, before;
     s->tail = &s->head;
-    s->queued = 0;
+    s->queued = s->arrived = s->taken = s->expected = 0;
     s->batch_max = (size_t)setting_get(&set_store_batch_max);
     s->writer_waits = s->gathers = s->checkpointer_waits = false;
     pthread_mutex_init(&s->lock, NULL);
