@@ -4,6 +4,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#include "base/err.h"
 
 static struct metric *all;
 
@@ -28,6 +31,91 @@ void metric_register(struct metric *m)
         at = &(*at)->next;
     m->next = *at;
     *at = m;
+}
+
+/* --- shared by processes --------------------------------------------------------------------- */
+enum { PAGE = 4096 };
+
+static struct {
+    char *memory; /* NULL: nothing is shared */
+    size_t part;  /* bytes of one: whole pages */
+    unsigned n, own;
+} shared;
+
+static size_t series_of(const struct metric *m)
+{
+    return !m->series ? 0 : m->label ? METRIC_VALUES : 1;
+}
+
+void metrics_share(unsigned parts)
+{
+    size_t at = 0;
+    for (struct metric *m = all; m; m = m->next) {
+        m->offset = at;
+        at += METRIC_VALUES * sizeof(*m->n) + series_of(m) * sizeof(*m->series);
+    }
+    at = (at + PAGE - 1) / PAGE * PAGE;
+    void *p = mmap(NULL, at * parts, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    BUG_IF(shared.memory || !parts || p == MAP_FAILED);
+    shared.memory = p;
+    shared.part = at;
+    shared.n = parts;
+}
+
+static char *memory_in(const struct metric *m, unsigned part)
+{
+    return shared.memory + part * shared.part + m->offset;
+}
+
+static _Atomic int64_t *values_in(const struct metric *m, unsigned part)
+{
+    return (_Atomic int64_t *)(void *)memory_in(m, part);
+}
+
+static struct metric_series *series_in(const struct metric *m, unsigned part)
+{
+    return (struct metric_series *)(void *)(memory_in(m, part) + METRIC_VALUES * sizeof(*m->n));
+}
+
+void metrics_use(unsigned part)
+{
+    BUG_IF(part >= shared.n);
+    shared.own = part;
+    for (struct metric *m = all; m; m = m->next) {
+        m->n = values_in(m, part);
+        if (m->series)
+            m->series = series_in(m, part);
+        for (unsigned i = 0; m->kind == METRIC_KIND_GAUGE && i < METRIC_VALUES; i++)
+            m->n[i] = 0;
+    }
+}
+
+void metrics_keep_own(void)
+{
+    for (unsigned part = 0; part < shared.n; part++)
+        if (part != shared.own)
+            munmap(shared.memory + part * shared.part, shared.part);
+    shared.n = 0;
+}
+
+static int64_t value_of(const struct metric *m, unsigned i)
+{
+    int64_t sum = 0;
+    for (unsigned part = 0; part < shared.n; part++)
+        sum += values_in(m, part)[i];
+    return shared.n ? sum : m->n[i];
+}
+
+static struct metric_series series_sum(const struct metric *m, unsigned i)
+{
+    struct metric_series sum = {0};
+    for (unsigned part = 0; part < (shared.n ? shared.n : 1); part++) {
+        const struct metric_series *s = shared.n ? &series_in(m, part)[i] : &m->series[i];
+        for (int k = 0; k < METRIC_BUCKETS; k++)
+            sum.buckets[k] += s->buckets[k];
+        sum.sum += s->sum;
+    }
+    return sum;
 }
 
 struct metric *metric_first(void)
@@ -63,9 +151,9 @@ unsigned metric_value(const struct metric *m, struct slice value)
 }
 
 /* label: what stands before le, such as `place="cpu",`; empty without one. */
-static void print_series(const struct metric *m, const struct metric_series *s, const char *label,
-                         struct buf *out)
+static void print_series(const struct metric *m, unsigned value, const char *label, struct buf *out)
 {
+    const struct metric_series sum = series_sum(m, value), *s = &sum;
     const int64_t *bounds = bounds_of(m);
     bool sizes = m->kind == METRIC_KIND_SIZES;
     int n = (int)strlen(label);
@@ -88,7 +176,7 @@ static void print_series(const struct metric *m, const struct metric_series *s, 
 static void print_histogram(const struct metric *m, struct buf *out)
 {
     if (!m->label) {
-        print_series(m, &m->series[0], "", out);
+        print_series(m, 0, "", out);
         return;
     }
     struct slice rest = slice_str(m->values);
@@ -96,7 +184,7 @@ static void print_histogram(const struct metric *m, struct buf *out)
         char label[128];
         struct slice value = slice_cut(&rest, ' ');
         snprintf(label, sizeof(label), "%s=\"%.*s\",", m->label, SARG(value));
-        print_series(m, &m->series[i], label, out);
+        print_series(m, i, label, out);
     }
 }
 
@@ -104,14 +192,14 @@ static void print_values(const struct metric *m, struct buf *out)
 {
     const char *suffix = metric_suffix(m);
     if (!m->label) {
-        buf_addf(out, "carbonado_%s%s %" PRId64 "\n", m->name, suffix, m->n[0]);
+        buf_addf(out, "carbonado_%s%s %" PRId64 "\n", m->name, suffix, value_of(m, 0));
         return;
     }
     struct slice rest = slice_str(m->values);
     for (unsigned i = 0; rest.p && i < METRIC_VALUES; i++) {
         struct slice value = slice_cut(&rest, ' ');
         buf_addf(out, "carbonado_%s%s{%s=\"%.*s\"} %" PRId64 "\n", m->name, suffix, m->label,
-                 SARG(value), m->n[i]);
+                 SARG(value), value_of(m, i));
     }
 }
 

@@ -25,19 +25,22 @@ struct metric {
     const char *name; /* without the carbonado_ prefix; see metric_suffix */
     const char *help;
     enum metric_kind kind;
-    const char *label;  /* NULL: none */
-    const char *values; /* "ok refused failed": at most METRIC_VALUES, by index */
-    _Atomic int64_t n[METRIC_VALUES];
+    const char *label;            /* NULL: none */
+    const char *values;           /* "ok refused failed": at most METRIC_VALUES, by index */
+    _Atomic int64_t *n;           /* METRIC_VALUES of them */
     struct metric_series *series; /* of a histogram: one for each value */
+    size_t offset;                /* metrics_share() */
     struct metric *next;
 };
 
 #define METRIC_(name_, kind_, label_, values_, series_, help_)                                     \
+    static _Atomic int64_t metric_values_##name_[METRIC_VALUES];                                   \
     struct metric metric_##name_ = {.name = #name_,                                                \
                                     .help = help_,                                                 \
                                     .kind = METRIC_KIND_##kind_,                                   \
                                     .label = label_,                                               \
                                     .values = values_,                                             \
+                                    .n = metric_values_##name_,                                    \
                                     .series = series_};                                            \
     __attribute__((constructor)) static void metric_register_##name_(void)                         \
     {                                                                                              \
@@ -92,5 +95,14 @@ static inline void metric_observe_us(struct metric *m, int64_t us)
 /* The index of a value of the label; of the last ("other") when there is no such. ASCII case is
    ignored. */
 unsigned metric_value(const struct metric *m, struct slice value);
+
+/* For several processes: memory that all of them share, with a part for each, before they are
+   forked; then each says which part is its own, before it has threads. What is printed is the sum
+   of all parts. A part that is used again goes on counting, but its gauges begin at zero. */
+void metrics_share(unsigned parts);
+void metrics_use(unsigned part);
+/* After metrics_use: the other parts are out of reach, for good. What is printed here is our own.
+ */
+void metrics_keep_own(void);
 
 void metric_print_all(struct buf *out);

@@ -1,6 +1,10 @@
 /* metric_test.c - what Prometheus reads. */
 #include "base/metric.h"
 
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "base/test.h"
 
 METRIC_COUNTER(test_total, "Things.");
@@ -91,6 +95,63 @@ static void every_row_is_well_formed(void **state)
     }
 }
 
+/* Runs last: there is no way back. */
+static void several_processes(void **state)
+{
+    (void)state;
+    metrics_share(3);
+    for (unsigned part = 0; part < 3; part++) {
+        metrics_use(part);
+        metric_add(&metric_test_by_total, 1, part + 1);
+        metric_set(&metric_test_now, 0, 5);
+        metric_observe(&metric_test_by_seconds, 1, 300);
+    }
+    assert_true(prints("carbonado_test_by_total{result=\"refused\"} 6\n"));
+    assert_true(prints("carbonado_test_now 15\n"));
+    assert_true(prints("carbonado_test_by_seconds_count{command=\"store\"} 3\n"));
+    metrics_use(1); /* its process began again */
+    assert_true(prints("carbonado_test_by_total{result=\"refused\"} 6\n"));
+    assert_true(prints("carbonado_test_now 10\n"));
+}
+
+/* Whether somebody could write there. */
+static bool is_mapped(const void *p)
+{
+    uintptr_t page = (uintptr_t)p / 4096 * 4096;
+    return msync((void *)page, 4096, MS_ASYNC) == 0;
+}
+
+/* In a process of its own: 0 when all is as it should be. */
+static int keep_own(void)
+{
+    const void *of_others[2];
+    metrics_use(0);
+    of_others[0] = metric_test_now.n;
+    metrics_use(2);
+    of_others[1] = metric_test_now.n;
+    metrics_use(1);
+    metrics_keep_own();
+    metric_set(&metric_test_now, 0, 7);
+    return is_mapped(of_others[0]) || is_mapped(of_others[1]) || !is_mapped(metric_test_now.n) ||
+           !prints("carbonado_test_now 7\n");
+}
+
+static void the_parts_of_others_are_out_of_reach(void **state)
+{
+    int status;
+    (void)state;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(keep_own());
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    metrics_use(1);
+    metrics_use(2);
+    assert_true(prints("carbonado_test_now 0\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +159,8 @@ int main(void)
         cmocka_unit_test(histogram_buckets_add_up),
         cmocka_unit_test(histograms_by_label_and_of_numbers),
         cmocka_unit_test(every_row_is_well_formed),
+        cmocka_unit_test(several_processes),
+        cmocka_unit_test(the_parts_of_others_are_out_of_reach),
     };
     return RUN_TESTS(tests);
 }

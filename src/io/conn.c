@@ -31,7 +31,8 @@ SETTING(io, linger_timeout, TIME, 2 * SEC, 0, 1 * MIN,
 METRIC_GAUGE(connections, "Connections that are open.");
 METRIC_COUNTER_BY(connections_closed, "why", "peer local timeout tls stop", "Connections ended.");
 
-static _Atomic uint64_t last_id;
+static _Atomic uint64_t ids_given;
+static unsigned ids_process, ids_of = 1;
 
 /* --- making ------------------------------------------------------------------------------- */
 static void on_poll(uv_poll_t *h, int status, int events);
@@ -61,7 +62,7 @@ struct conn *conn_new(struct loop *l, int fd, const struct conn_ops *ops, struct
     c->loop = l;
     c->fd = fd;
     c->ops = ops;
-    c->id = ++last_id;
+    c->id = ++ids_given * ids_of + ids_process;
     c->opened = c->last_in = c->last_out = clock_mono_ms();
     c->peer_text[0] = c->local_text[0] = '\0';
     list_push(&l->conns, &c->all);
@@ -576,6 +577,12 @@ int conn_peer_uid(struct conn *c, unsigned *ret_uid)
 struct slice conn_listener(struct conn *c)
 {
     return slice_str(c->listener ? c->listener->name : "");
+}
+
+void conn_ids_of(unsigned process, unsigned of)
+{
+    ids_process = process;
+    ids_of = of;
 }
 
 uint64_t conn_id(struct conn *c)

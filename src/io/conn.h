@@ -56,6 +56,8 @@ const struct sockaddr *conn_sockaddr(struct conn *c); /* of the peer, after PROX
 int conn_peer_uid(struct conn *c, unsigned *ret_uid); /* unix sockets only, else -1 */
 struct slice conn_listener(struct conn *c);           /* "imaps"; "" for outgoing ones */
 uint64_t conn_id(struct conn *c);                     /* unique while the process lives */
+/* Before the first connection: which of `of` processes this is, for numbers that only it gives. */
+void conn_ids_of(unsigned process, unsigned of);
 
 /* --- output ------------------------------------------------------------------------------- */
 /* Copies; sent at the end of the loop's turn. Output over io.output_max ends the connection. */
@@ -108,7 +110,7 @@ void conn_start_client_tls(struct conn *c, struct slice name, bool verify);
 /* --- for operators ------------------------------------------------------------------------- */
 struct conn_info {
     uint64_t id;
-    const char *listener; /* "imaps"; "" for outgoing ones */
+    char listener[32]; /* "imaps"; "" for outgoing ones */
     char peer[46];
     unsigned peer_port;
     char login[320]; /* empty before a login */
@@ -122,6 +124,9 @@ struct conn_info {
 /* Every connection of every loop, one loop after the other; fn runs on the loops, must be quick,
    and returns non-zero to stop. Not from a loop's thread. */
 void conns_each(int (*fn)(const struct conn_info *, void *arg), void *arg);
+
+/* The same for the current loop, on its own thread. */
+void conns_each_here(int (*fn)(const struct conn_info *, void *arg), void *arg);
 
 /* What a loop does now, for a state dump. Waits no longer than wait_ms: a loop that does not answer
    is what the dump is for. Not from a loop's thread. */

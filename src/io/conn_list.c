@@ -20,7 +20,6 @@ static void describe(struct conn *c, int64_t now, struct conn_info *ret)
     struct slice login = c->ops->login && c->state == CONN_OPEN ? c->ops->login(c) : SNONE;
     *ret = (struct conn_info){
         .id = c->id,
-        .listener = c->listener ? c->listener->name : "",
         .peer_port = conn_peer_port(c),
         .compressed = conn_is_compressed(c),
         .open_ms = now - c->opened,
@@ -29,6 +28,7 @@ static void describe(struct conn *c, int64_t now, struct conn_info *ret)
         .bytes_out = c->bytes_out,
         .unsent = conn_unsent(c),
     };
+    snprintf(ret->listener, sizeof ret->listener, "%s", c->listener ? c->listener->name : "");
     snprintf(ret->peer, sizeof ret->peer, "%.*s", SARG(conn_peer(c)));
     snprintf(ret->login, sizeof ret->login, "%.*s", SARG(login));
     snprintf(ret->tls, sizeof ret->tls, "%.*s", SARG(tls));
@@ -58,6 +58,11 @@ void conns_each(int (*fn)(const struct conn_info *, void *arg), void *arg)
         w.loop = loop_at(i);
         loop_call(w.loop, walk_loop, &w);
     }
+}
+
+void conns_each_here(int (*fn)(const struct conn_info *, void *arg), void *arg)
+{
+    walk_loop(&(struct walk){.fn = fn, .arg = arg, .loop = loop_current()});
 }
 
 /* --- a look that does not wait for ever ---------------------------------------------------- */

@@ -196,11 +196,11 @@ static uint64_t used(const struct direction *out)
     return out->at - atomic_load(&out->shared->tail);
 }
 
-enum ring_result ring_send(struct ring *r, struct slice record)
+enum ring_result ring_send_both(struct ring *r, struct slice first, struct slice second)
 {
     struct direction *out = &r->out;
-    uint64_t need = space_of(record.n), in_use = used(out);
-    BUG_IF(record.n > RING_RECORD_MAX);
+    uint64_t need = space_of(first.n + second.n), in_use = used(out);
+    BUG_IF(first.n > RING_RECORD_MAX || second.n > RING_RECORD_MAX - first.n);
     if (!r->broken && in_use <= r->size && r->size - in_use < need) {
         atomic_store(&out->shared->full, 1);
         in_use = used(out);
@@ -210,13 +210,21 @@ enum ring_result ring_send(struct ring *r, struct slice record)
     if (r->size - in_use < need)
         return RING_WAIT;
     uint32_t *header = header_at(r, out);
-    __atomic_store_n(header, (uint32_t)record.n, __ATOMIC_RELAXED);
-    if (record.n)
-        memcpy(header + 1, record.p, record.n);
+    __atomic_store_n(header, (uint32_t)(first.n + second.n), __ATOMIC_RELAXED);
+    char *to = (char *)(header + 1);
+    if (first.n)
+        memcpy(to, first.p, first.n);
+    if (second.n)
+        memcpy(to + first.n, second.p, second.n);
     out->at += need;
     atomic_store(&out->shared->head, out->at);
     wake(r, &out->shared->idle);
     return RING_OK;
+}
+
+enum ring_result ring_send(struct ring *r, struct slice record)
+{
+    return ring_send_both(r, record, S(""));
 }
 
 enum ring_result ring_receive(struct ring *r, struct buf *out)

@@ -34,6 +34,8 @@ void ring_close(struct ring *r); /* NULL is fine */
 
 /* WAIT: there is no room; ring_fd() gets readable when there may be. */
 enum ring_result ring_send(struct ring *r, struct slice record);
+/* A record of two parts. */
+enum ring_result ring_send_both(struct ring *r, struct slice first, struct slice second);
 /* Into out, whose bytes before are thrown away. WAIT: there is none. */
 enum ring_result ring_receive(struct ring *r, struct buf *out);
 

@@ -10,4 +10,7 @@
    error the old ones stay in use. Session tickets: keys made here, rotated, bound to the service
    (a ticket of IMAP is no use on SMTP). */
 int tls_load(const char *dir, struct slice host, struct err *e);
+/* Before a fork: what keys of tickets are made from is the child's too, as far as it is not over.
+   A process that inherits nothing makes its own. */
+void tls_tickets_share(void);
 void tls_done(void);

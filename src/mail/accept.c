@@ -388,9 +388,32 @@ static void prepared(struct job *job)
         start_direct(m);
 }
 
+/* To the first empty line, as proto/smtp/data.h counts it; without one, all is header. */
+static int find_header(struct mail_accept *m, struct err *e)
+{
+    BUF_SCOPE piece = {0};
+    bool bol = true;
+    for (uint64_t at = 0; at < m->body.size; at += piece.n) {
+        buf_reset(&piece);
+        if (spool_read(&m->body, at, SPOOL_MEMORY, &piece, e))
+            return -1;
+        for (size_t i = 0; i < piece.n; i++) {
+            if (piece.p[i] == '\n' && bol) {
+                m->header_size = at + i + 1;
+                return 0;
+            }
+            bol = piece.p[i] == '\n' || (bol && piece.p[i] == '\r');
+        }
+    }
+    m->header_size = m->body.size;
+    return 0;
+}
+
 static int check_header(struct mail_accept *m, struct mail_header *ret, struct err *e)
 {
     BUF_SCOPE header = {0};
+    if (m->header_size == MAIL_HEADER_SIZE_UNKNOWN && find_header(m, e))
+        return -1;
     if (spool_read(&m->body, 0, m->header_size, &header, e) ||
         mail_header_inspect(buf_slice(&header), m->arena, ret, e) ||
         mail_expansion_report(m, buf_slice(&header), e))

@@ -31,6 +31,7 @@ struct mail_recipient {
 };
 
 enum { MAIL_ACCEPT_REPORTS = 2 };
+#define MAIL_HEADER_SIZE_UNKNOWN UINT64_MAX
 
 enum mail_accept_kind { MAIL_ACCEPT_RELAY, MAIL_ACCEPT_SUBMISSION, MAIL_ACCEPT_LMTP };
 
@@ -46,7 +47,7 @@ struct mail_accept {
     struct slice received; /* the Received line of this hop */
     uint64_t sender;       /* account that submits; 0: nobody */
     struct spool body;     /* taken over */
-    uint64_t header_size;
+    uint64_t header_size;  /* or MAIL_HEADER_SIZE_UNKNOWN */
     struct mail_recipient *recipients;
     size_t n;
     void *user;

@@ -46,6 +46,25 @@ struct login_exchange *login_exchange_new(struct conn *c, const char *service, s
     return x;
 }
 
+struct login_exchange *login_exchange_of(const struct auth_peer *peer, struct slice mechanism)
+{
+    struct login_exchange *x = calloc(1, sizeof(*x));
+    BUG_IF(!x);
+    struct login_peer *p = &x->peer;
+    *p = (struct login_peer){
+        .peer = *peer, .exporter = {.max = 256}, .end_point = {.max = 256}, .unique = {.max = 256}};
+    snprintf(p->address, sizeof(p->address), "%.*s", SARG(peer->address));
+    p->peer.address = slice_str(p->address);
+    buf_add(&p->exporter, peer->binding_exporter);
+    buf_add(&p->end_point, peer->binding_end_point);
+    buf_add(&p->unique, peer->binding_unique);
+    p->peer.binding_exporter = buf_slice(&p->exporter);
+    p->peer.binding_end_point = buf_slice(&p->end_point);
+    p->peer.binding_unique = buf_slice(&p->unique);
+    snprintf(x->mechanism, sizeof(x->mechanism), "%.*s", SARG(mechanism));
+    return x;
+}
+
 void login_exchange_free(struct login_exchange *x)
 {
     if (!x)
@@ -64,9 +83,21 @@ int login_step_init(struct login_step *s, struct login_exchange *x, struct slice
     return text.n ? base64_decode(&s->in, text, e) : 0;
 }
 
+void login_step_start(struct login_step *s, struct login_exchange *x, struct slice in, bool has_in)
+{
+    *s = (struct login_step){
+        .x = x, .in = {.max = 16 * 1024}, .has_in = has_in, .result = SASL_FAIL};
+    buf_add(&s->in, in); /* whether there was memory for it: see login_step_run() */
+}
+
 void login_step_run(struct login_step *s, struct err *e)
 {
     struct login_exchange *x = s->x;
+    const struct login_peer *p = &x->peer;
+    if (s->in.failed || p->exporter.failed || p->end_point.failed || p->unique.failed) {
+        err_set(e, ERR_BUSY, "4.7.0 Out of memory");
+        return;
+    }
     if (!x->sasl && !(x->sasl = sasl_new(&x->peer.peer, slice_str(x->mechanism), e)))
         return;
     if (!s->has_in && sasl_client_first(x->sasl)) {

@@ -24,6 +24,8 @@ struct login_exchange {
 };
 struct login_exchange *login_exchange_new(struct conn *c, const char *service, struct slice address,
                                           struct slice mechanism);
+/* The same, with what somebody else knows of the connection; it is copied. */
+struct login_exchange *login_exchange_of(const struct auth_peer *peer, struct slice mechanism);
 void login_exchange_free(struct login_exchange *x); /* NULL is fine */
 
 /* One message of the client and the answer to it. */
@@ -37,5 +39,7 @@ struct login_step {
 /* text: base 64; p == NULL: no initial response. ERR_SYNTAX: not base 64. */
 int login_step_init(struct login_step *s, struct login_exchange *x, struct slice text,
                     struct err *e);
+/* The same with what is decoded already. */
+void login_step_start(struct login_step *s, struct login_exchange *x, struct slice in, bool has_in);
 void login_step_run(struct login_step *s, struct err *e); /* in a CPU job */
 void login_step_done(struct login_step *s);               /* wipes what was in it */

@@ -39,48 +39,46 @@ int border_hear(int fd)
     return n == 1 ? byte : -1;
 }
 
+enum { GIFT_MAX = 2 };
+
 union control {
-    char space[CMSG_SPACE(sizeof(int))];
+    char space[CMSG_SPACE(GIFT_MAX * sizeof(int))];
     struct cmsghdr align;
 };
 
-void border_give_fd(int fd, int gift)
+void border_give(int fd, enum border_gift gift, const int *fds, unsigned n)
 {
-    char byte = 0;
+    char byte = (char)gift;
+    union control control = {0};
+    struct iovec io = {&byte, 1};
+    struct msghdr m = {.msg_iov = &io,
+                       .msg_iovlen = 1,
+                       .msg_control = control.space,
+                       .msg_controllen = CMSG_SPACE(n * sizeof(int))};
+    BUG_IF(n == 0 || n > GIFT_MAX);
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(n * sizeof(int));
+    memcpy(CMSG_DATA(c), fds, n * sizeof(int));
+    if (sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
+        LOG(LOG_WARN, "serve.worker_does_not_listen");
+}
+
+int border_take(int ret[2])
+{
+    char byte;
     union control control = {0};
     struct iovec io = {&byte, 1};
     struct msghdr m = {.msg_iov = &io,
                        .msg_iovlen = 1,
                        .msg_control = control.space,
                        .msg_controllen = sizeof(control.space)};
+    ret[0] = ret[1] = -1;
+    if (recvmsg(worker_end, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0)
+        return -1;
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(c), &gift, sizeof(int));
-    if (sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
-        LOG(LOG_WARN, "serve.worker_does_not_listen");
-}
-
-int border_take_fd(void)
-{
-    AUTO_FD last = -1;
-    for (;;) {
-        char byte;
-        int fd;
-        union control control = {0};
-        struct iovec io = {&byte, 1};
-        struct msghdr m = {.msg_iov = &io,
-                           .msg_iovlen = 1,
-                           .msg_control = control.space,
-                           .msg_controllen = sizeof(control.space)};
-        if (recvmsg(worker_end, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0)
-            return TAKE_FD(last);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-        if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
-            continue;
-        memcpy(&fd, CMSG_DATA(c), sizeof(int));
-        fd_closep(&last);
-        last = fd;
-    }
+    if (c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len <= CMSG_LEN(GIFT_MAX * sizeof(int)))
+        memcpy(ret, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+    return byte;
 }

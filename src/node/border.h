@@ -1,6 +1,6 @@
-/* border.h - what supervisor and worker say to each other: words of a fixed list one way,
-   descriptors the other. Whoever holds the worker can ask for what an operator may ask for, and
-   nothing else. */
+/* border.h - what the supervisor and its processes say to each other: words of a fixed list one
+   way, descriptors the other. Whoever holds the worker can ask for what an operator may ask for,
+   and nothing else. */
 #pragma once
 
 #include "base/err.h"
@@ -11,15 +11,22 @@ enum border_word {
     BORDER_STOP,      /* as SIGTERM */
 };
 
-/* Two ends: [0] is the supervisor's, [1] the worker's. */
+/* What the supervisor gives; a signal says that something has come. */
+enum border_gift {
+    BORDER_CONFIG, /* the configuration file, opened; then SIGHUP */
+    BORDER_FRONT,  /* the store's end of a new front's ring; then SIGUSR2 */
+};
+
+/* Two ends: [0] is the supervisor's, [1] that of the worker or front. */
 int border_make(int ret[2], struct err *e);
 
-/* The worker's: keeps its end, speaks from any thread, and takes the descriptor that came last; -1
-   when none came. */
+/* The worker's and fronts': keeps its end; border_say from any thread. */
 void border_use(int fd);
 int border_say(enum border_word word, struct err *e);
-int border_take_fd(void);
+/* The next gift, or -1. ret: two descriptors; those that do not belong to it are -1. */
+int border_take(int ret[2]);
 
-/* The supervisor's: the next word, 0 when nothing waits, -1 when the worker has gone. */
+/* The supervisor's: the next word, 0 when nothing waits, -1 when the worker has gone. Fronts are
+   not listened to. */
 int border_hear(int fd);
-void border_give_fd(int fd, int gift);
+void border_give(int fd, enum border_gift gift, const int *fds, unsigned n); /* n: 1 or 2 */

@@ -1,5 +1,5 @@
-/* dump.c - a state dump: process and memory, loops and connections, jobs, the shards' writers,
-   settings that are not as delivered. */
+/* dump.c - a state dump: process and memory, loops and connections, fronts, jobs, the shards'
+   writers, settings that are not as delivered. */
 #include "node/dump.h"
 
 #include <errno.h>
@@ -19,6 +19,8 @@
 #include "io/conn.h"
 #include "io/job.h"
 #include "io/loop.h"
+#include "mail/desk_server.h"
+#include "node/front.h"
 #include "node/http_metrics.h"
 #include "node/sandbox.h"
 #include "node/state.h"
@@ -27,6 +29,7 @@
 
 enum { WAIT_MS = 1000, PAUSE_MS = 1000 };
 
+METRIC_DECLARE(front_desks);
 METRIC_DECLARE(job_queue);
 METRIC_DECLARE(mail_queue_active);
 
@@ -84,6 +87,33 @@ static void print_loops(struct buf *out)
     free(now);
 }
 
+struct fronts_walk {
+    struct buf *out;
+    size_t n;
+};
+
+static int print_session(const struct conn_info *c, void *arg)
+{
+    struct fronts_walk *w = arg;
+    if (w->n++ < LOOP_LOOK_ROWS)
+        print_connection(c, w->out);
+    return 0;
+}
+
+static void print_fronts(struct buf *out)
+{
+    struct fronts_walk w = {.out = out};
+    if (!fronts_wanted())
+        return;
+    buf_addf(out, "\n== fronts ==\nwanted %u, desks %lld\n", fronts_wanted(),
+             (long long)metric_front_desks.n[0]);
+    unsigned silent = desk_server_sessions(print_session, &w);
+    buf_addf(out, "connections %zu%s\n", w.n,
+             w.n > LOOP_LOOK_ROWS ? ", the first of them above" : "");
+    if (silent)
+        buf_addf(out, "no answer in %d ms: %u\n", WAIT_MS, silent);
+}
+
 static void print_pool(const char *name, enum place place, struct buf *out)
 {
     struct jobs_now *now = malloc(sizeof(*now));
@@ -134,6 +164,7 @@ void dump_print(struct buf *out)
     print_process(out);
     print_memory(out);
     print_loops(out);
+    print_fronts(out);
     buf_adds(out, "\n== jobs ==\n");
     print_pool("cpu", PLACE_CPU, out);
     print_pool("read", PLACE_READ, out);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "io/conn.h"
+#include "mail/desk_server.h"
 #include "node/control.h"
 #include "node/op.h"
 
@@ -58,6 +59,7 @@ static int list(json_t *args, struct slice payload, json_t **ret, struct buf *ou
     s.rows = calloc(s.limit + 1, sizeof *s.rows);
     BUG_IF(!s.rows);
     conns_each(take, &s);
+    desk_server_sessions(take, &s);
     qsort(s.rows, s.n, sizeof *s.rows, most_recent_first);
     json_t *rows = json_array();
     for (size_t i = 0; i < s.n; i++)

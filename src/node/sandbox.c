@@ -1,5 +1,5 @@
-/* sandbox.c - the worker shuts itself in: capabilities, files, system calls, in this order, because
-   each step forbids what the one before it needs. */
+/* sandbox.c - the worker, and each front, shuts itself in: capabilities, files, system calls, in
+   this order, because each step forbids what the one before it needs. */
 #include "node/sandbox.h"
 
 #include <errno.h>
@@ -64,7 +64,7 @@ static int lacking(const char *what, const char *part, bool required, struct err
     return 0;
 }
 
-int sandbox_enter(const char *state_dir, struct err *e)
+static int enter(const struct sandbox_table *t, const char *state_dir, struct err *e)
 {
     const char *mode = setting_text(&set_node_sandbox), *missing;
     struct err why = {0};
@@ -81,9 +81,19 @@ int sandbox_enter(const char *state_dir, struct err *e)
         return err_errno(e, ERR_IO, "no_new_privs");
     if (sandbox_drop_capabilities(e))
         return -1;
-    int rc = sandbox_landlock(state_dir, roles, &missing, e);
+    int rc = sandbox_landlock(t, state_dir, roles, &missing, e);
     if (rc < 0 || (missing && lacking("Landlock", rc ? NULL : missing, required, e)))
         return -1;
-    rc = sandbox_seccomp(roles, e);
+    rc = sandbox_seccomp(t, roles, e);
     return rc < 0 || (rc && lacking("seccomp", NULL, required, e)) ? -1 : 0;
+}
+
+int sandbox_enter(const char *state_dir, struct err *e)
+{
+    return enter(&sandbox_worker, state_dir, e);
+}
+
+int sandbox_enter_front(const char *state_dir, struct err *e)
+{
+    return enter(&sandbox_front, state_dir, e);
 }

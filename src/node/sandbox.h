@@ -1,6 +1,6 @@
-/* sandbox.h - what the worker gives up before it reads a stranger's first byte: capabilities, files
-   outside its table (Landlock), system calls outside its table (seccomp). What each role needs
-   stands in sandbox_rules.c; nothing else is allowed. */
+/* sandbox.h - what the worker and fronts give up before it reads a stranger's first byte:
+   capabilities, files outside its table (Landlock), system calls outside its table (seccomp). What
+   each role needs stands in sandbox_rules.c and sandbox_front.c; nothing else is allowed. */
 #pragma once
 
 #include "base/err.h"
@@ -10,6 +10,9 @@
    says: with "on", what the kernel does not have is logged and left out; with "require" that is an
    error; "off" does nothing. */
 int sandbox_enter(const char *state_dir, struct err *e);
+
+/* The same for a front: a table of its own, whatever the roles. */
+int sandbox_enter_front(const char *state_dir, struct err *e);
 
 /* For people: "off", "on", or what is missing of it. */
 const char *sandbox_state(void);
@@ -51,14 +54,23 @@ struct sandbox_call {
     uint64_t with, but;
 };
 
-const struct sandbox_path *sandbox_paths(size_t *ret_n);
-const struct sandbox_call *sandbox_calls(size_t *ret_n);
+/* Beside the paths, `state` below the state directory ("": all of it) is open for state_files, and
+   so is where the symbolic links in its tls/ lead, for reading. */
+struct sandbox_table {
+    const char *state;
+    unsigned state_files;
+    const struct sandbox_path *paths;
+    size_t n_paths;
+    const struct sandbox_call *calls;
+    size_t n_calls;
+};
+extern const struct sandbox_table sandbox_worker, sandbox_front;
 
 /* The two halves of sandbox_enter. 0, or 1 when the kernel does not have it, or -1.
  *ret_missing: what this kernel's Landlock lacks, or NULL. */
-int sandbox_landlock(const char *state_dir, unsigned roles, const char **ret_missing,
-                     struct err *e);
-int sandbox_seccomp(unsigned roles, struct err *e);
+int sandbox_landlock(const struct sandbox_table *t, const char *state_dir, unsigned roles,
+                     const char **ret_missing, struct err *e);
+int sandbox_seccomp(const struct sandbox_table *t, unsigned roles, struct err *e);
 
 /* Sanitizers look at themselves: /proc, their own threads from outside. Only their builds may. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

@@ -1,7 +1,7 @@
-/* sandbox_landlock.c - which files the worker may open, by Landlock (landlock(7)). The system calls
-   have no wrappers in the C library and this release's header knows the first versions only, so the
-   numbers of later ones stand here. Descriptors that are open already stay usable: the listeners,
-   the log, what /proc tells about this process. */
+/* sandbox_landlock.c - which files the worker or a front may open, by Landlock (landlock(7)). The
+   system calls have no wrappers in the C library and this release's header knows the first versions
+   only, so the numbers of later ones stand here. Descriptors that are open already stay usable: the
+   listeners, the log, what /proc tells about this process. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -105,16 +105,16 @@ static int allow_certificates(int rules, const char *state_dir, uint64_t handled
     return rc;
 }
 
-static int add_rules(int rules, const char *state_dir, unsigned roles, uint64_t handled,
-                     struct err *e)
+static int add_rules(int rules, const struct sandbox_table *t, const char *state_dir,
+                     unsigned roles, uint64_t handled, struct err *e)
 {
-    size_t n;
-    const struct sandbox_path *rows = sandbox_paths(&n);
-    if (allow(rules, state_dir, SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE, handled, e) ||
+    char state[STATE_PATH_MAX];
+    if (state_path(state, state_dir, t->state, e) ||
+        allow(rules, state, t->state_files, handled, e) ||
         allow_certificates(rules, state_dir, handled, e))
         return -1;
-    for (size_t i = 0; i < n; i++) {
-        const struct sandbox_path *row = &rows[i];
+    for (size_t i = 0; i < t->n_paths; i++) {
+        const struct sandbox_path *row = &t->paths[i];
         const char *path = row->setting ? row->setting->string : row->path;
         if (row->roles != SANDBOX_EVERY && !(row->roles & roles))
             continue;
@@ -124,7 +124,8 @@ static int add_rules(int rules, const char *state_dir, unsigned roles, uint64_t 
     return 0;
 }
 
-int sandbox_landlock(const char *state_dir, unsigned roles, const char **ret_missing, struct err *e)
+int sandbox_landlock(const struct sandbox_table *t, const char *state_dir, unsigned roles,
+                     const char **ret_missing, struct err *e)
 {
     struct ruleset_attr attr = {0};
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -144,7 +145,7 @@ int sandbox_landlock(const char *state_dir, unsigned roles, const char **ret_mis
     AUTO_FD rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
     if (rules < 0)
         return err_errno(e, ERR_IO, "landlock");
-    if (add_rules(rules, state_dir, roles, attr.files, e))
+    if (add_rules(rules, t, state_dir, roles, attr.files, e))
         return -1;
     if (syscall(SYS_landlock_restrict_self, rules, 0))
         return err_errno(e, ERR_IO, "landlock");

@@ -103,14 +103,11 @@ static const struct sandbox_call calls[] = {
 #endif
 };
 
-const struct sandbox_path *sandbox_paths(size_t *ret_n)
-{
-    *ret_n = sizeof(paths) / sizeof(paths[0]);
-    return paths;
-}
-
-const struct sandbox_call *sandbox_calls(size_t *ret_n)
-{
-    *ret_n = sizeof(calls) / sizeof(calls[0]);
-    return calls;
-}
+const struct sandbox_table sandbox_worker = {
+    .state = "",
+    .state_files = READ_WRITE_MAKE,
+    .paths = paths,
+    .n_paths = sizeof(paths) / sizeof(paths[0]),
+    .calls = calls,
+    .n_calls = sizeof(calls) / sizeof(calls[0]),
+};

@@ -1,4 +1,4 @@
-/* sandbox_seccomp.c - which system calls the worker may make: the rows of sandbox_rules.c through
+/* sandbox_seccomp.c - which system calls a process may make: the rows of its table through
    libseccomp; any other fails with EPERM. */
 #include <errno.h>
 #include <seccomp.h>
@@ -49,17 +49,16 @@ static int add_row(scmp_filter_ctx filter, const struct sandbox_call *row, struc
     return 0;
 }
 
-int sandbox_seccomp(unsigned roles, struct err *e)
+int sandbox_seccomp(const struct sandbox_table *t, unsigned roles, struct err *e)
 {
-    size_t n;
-    const struct sandbox_call *rows = sandbox_calls(&n);
+    const struct sandbox_call *rows = t->calls;
     if (prctl(PR_GET_SECCOMP) < 0)
         return 1;
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     if (!filter)
         return err_set(e, ERR_IO, "seccomp: no filter");
     int rc = 0;
-    for (size_t i = 0; i < n && rc == 0; i++) {
+    for (size_t i = 0; i < t->n_calls && rc == 0; i++) {
         if (rows[i].roles == SANDBOX_EVERY || rows[i].roles & roles)
             rc = add_row(filter, &rows[i], e);
     }

@@ -1,6 +1,6 @@
-/* sandbox_test.c - the evil child: a process enters the worker's sandbox and tries everything that
-   it must not do; and what a worker needs still works. Where this process may do a thing outside,
-   it is first seen to work there, so that a refusal proves something. */
+/* sandbox_test.c - the evil child: a process enters the sandbox of a worker or a front and tries
+   all that it must not do; and what a worker needs still works. Where this process may do a thing
+   outside, it is first seen to work there, so that a refusal proves something. */
 #include "base/test.h"
 
 #include <arpa/inet.h>
@@ -415,6 +415,7 @@ enum {
     LANDLOCK = 1,  /* Landlock forbids it: nothing does where the kernel has none */
     UNSEEN = 2,    /* not tried outside: it would do harm, or not return */
     SANITIZER = 4, /* the sanitizers need it; there Landlock is what is left */
+    MAKES = 8,     /* begins with what a front may not do: nothing to see there */
 };
 
 static const struct evil {
@@ -427,7 +428,7 @@ static const struct evil {
     {"fork and exec", do_fork_exec},
     {"vfork", do_vfork, UNSEEN},
     {"execveat", do_execveat, UNSEEN},
-    {"exec of a file that it made", do_exec_own_file, UNSEEN},
+    {"exec of a file that it made", do_exec_own_file, UNSEEN | MAKES},
     {"read /etc/shadow", do_shadow, LANDLOCK},
     {"read /etc/passwd", do_passwd, LANDLOCK},
     {"read outside", do_read_outside, LANDLOCK},
@@ -442,7 +443,7 @@ static const struct evil {
     {"read through a link", do_through_link, LANDLOCK},
     {"mkdir outside", do_mkdir_outside, LANDLOCK | UNSEEN},
     {"mknod", do_mknod, UNSEEN},
-    {"setuid bit", do_setuid_file},
+    {"setuid bit", do_setuid_file, MAKES},
     {"another device", do_device, LANDLOCK},
     {"/dev/tty", do_tty, LANDLOCK | UNSEEN},
     {"environment of another process", do_proc_of_other, LANDLOCK | SANITIZER},
@@ -490,8 +491,79 @@ static const struct evil {
     {"netlink", do_netlink},
     {"vsock", do_vsock, UNSEEN},
     {"kernel crypto", do_alg, UNSEEN},
-    {"listen on a TCP port", do_bind_tcp, LANDLOCK, 4},
+    {"listen on a TCP port", do_bind_tcp, LANDLOCK | MAKES, 4},
     {"type into a terminal", do_type, UNSEEN},
+};
+
+/* A front must not do these either, which the worker may. */
+static int do_state(void)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/mail", state);
+    return open_for(path, O_RDONLY);
+}
+
+static int do_state_new(void)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/new", state);
+    return open_for(path, O_WRONLY | O_CREAT);
+}
+
+static int do_certificate_new(void)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/tls/new.key", state);
+    return open_for(path, O_WRONLY | O_CREAT);
+}
+
+static int do_spool(void)
+{
+    return open_for(spool, O_TMPFILE | O_RDWR);
+}
+
+static int do_names(void)
+{
+    return open_for("/etc/hosts", O_RDONLY);
+}
+
+static int do_socket_of(int family, int type)
+{
+    int fd = socket(family, type | SOCK_CLOEXEC, 0);
+    return fd < 0 ? errno : close(fd);
+}
+
+static int do_tcp(void)
+{
+    return do_socket_of(AF_INET, SOCK_STREAM);
+}
+
+static int do_udp(void)
+{
+    return do_socket_of(AF_INET6, SOCK_DGRAM);
+}
+
+static int do_unix(void)
+{
+    return do_socket_of(AF_UNIX, SOCK_STREAM);
+}
+
+static int do_pair(void)
+{
+    int fds[2];
+    return result(socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+}
+
+static const struct evil front_evils[] = {
+    {"the state", do_state, LANDLOCK},
+    {"a file in the state", do_state_new, LANDLOCK},
+    {"a certificate", do_certificate_new, LANDLOCK},
+    {"the spool", do_spool, LANDLOCK},
+    {"names", do_names, LANDLOCK},
+    {"TCP", do_tcp},
+    {"UDP", do_udp, UNSEEN},
+    {"a unix socket", do_unix},
+    {"a pair of sockets", do_pair},
 };
 
 /* --- the frame ------------------------------------------------------------------------------ */
@@ -520,6 +592,8 @@ static int setup(void **unused)
         return -1;
     log_set(LOG_ERROR, false, 2);
     write_file(secret, "secret");
+    snprintf(path, sizeof(path), "%s/mail", state);
+    write_file(path, "mail");
     victim = fork();
     if (victim == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -552,14 +626,17 @@ static long landlock_version(void)
 
 /* Runs one function in a child, in the sandbox or not; its value, or 255 when the child died or
    could not enter. */
-static int in_child(int (*run)(void), bool sandboxed)
+enum where { OUTSIDE, WORKER, FRONT };
+
+static int in_child(int (*run)(void), enum where where)
 {
     struct err e = {0};
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
         alarm(20);
-        if (sandboxed && sandbox_enter(state, &e)) {
+        if ((where == WORKER && sandbox_enter(state, &e)) ||
+            (where == FRONT && sandbox_enter_front(state, &e))) {
             fprintf(stderr, "sandbox: %s\n", e.text);
             _exit(255);
         }
@@ -571,20 +648,19 @@ static int in_child(int (*run)(void), bool sandboxed)
     return WEXITSTATUS(status);
 }
 
-static void evil_children_get_nowhere(void **unused)
+static void get_nowhere(const struct evil *rows, int n, enum where where, int least_seen)
 {
-    (void)unused;
-    int worked = 0, n = sizeof(evils) / sizeof(evils[0]), skipped = 0, seen = 0;
+    int worked = 0, skipped = 0, seen = 0;
     long version = landlock_version();
     for (int i = 0; i < n; i++) {
-        const struct evil *v = &evils[i];
+        const struct evil *v = &rows[i];
         if ((v->flags & LANDLOCK && version < (v->landlock_since ? v->landlock_since : 1)) ||
-            (v->flags & SANITIZER && SANDBOX_SANITIZED)) {
+            (v->flags & SANITIZER && SANDBOX_SANITIZED) || (v->flags & MAKES && where == FRONT)) {
             skipped++;
             continue;
         }
-        seen += !(v->flags & UNSEEN) && in_child(v->run, false) == 0;
-        int got = in_child(v->run, true);
+        seen += !(v->flags & UNSEEN) && in_child(v->run, OUTSIDE) == 0;
+        int got = in_child(v->run, where);
         if (got != EPERM && got != EACCES && got != EXDEV) { /* EXDEV: Landlock, of links */
             print_error("%s: %s\n", v->name,
                         got == 255 ? "the child died"
@@ -596,7 +672,20 @@ static void evil_children_get_nowhere(void **unused)
     print_message("%d tried, %d of them seen to work outside, %d left out\n", n - skipped, seen,
                   skipped);
     assert_int_equal(worked, 0);
-    assert_true(seen >= 8);
+    assert_true(seen >= least_seen);
+}
+
+static void evil_children_get_nowhere(void **unused)
+{
+    (void)unused;
+    get_nowhere(evils, sizeof(evils) / sizeof(evils[0]), WORKER, 8);
+}
+
+static void evil_fronts_get_nowhere(void **unused)
+{
+    (void)unused;
+    get_nowhere(evils, sizeof(evils) / sizeof(evils[0]), FRONT, 8);
+    get_nowhere(front_evils, sizeof(front_evils) / sizeof(front_evils[0]), FRONT, 3);
 }
 
 /* --- what must work ------------------------------------------------------------------------- */
@@ -715,7 +804,7 @@ static void what_a_worker_needs_works(void **unused)
                                          needed_database, needed_certificates, needed_charsets};
     assert_int_equal(charset_preload(), 0);
     for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
-        assert_int_equal(in_child(needs[i], true), 0);
+        assert_int_equal(in_child(needs[i], WORKER), 0);
 }
 
 /* A certificate that is a link to elsewhere is read, also when it is renewed. */
@@ -742,9 +831,9 @@ static void certificates_elsewhere_are_read(void **unused)
     assert_int_equal(symlink(path, link), 0);
     snprintf(path, sizeof(path), "%s/live/two/new.pem", outside);
     write_file(path, "new");
-    assert_int_equal(in_child(linked_certificate, true), 0);
+    assert_int_equal(in_child(linked_certificate, WORKER), 0);
     if (landlock_version() > 0)
-        assert_int_not_equal(in_child(do_read_outside, true), 0);
+        assert_int_not_equal(in_child(do_read_outside, WORKER), 0);
     unlink(link);
 }
 
@@ -764,14 +853,14 @@ static void the_setting_decides(void **unused)
 {
     (void)unused;
     struct err e = {0};
-    assert_int_equal(in_child(on_is_on, true), 0);
+    assert_int_equal(in_child(on_is_on, WORKER), 0);
     assert_int_equal(setting_parse(&set_node_sandbox, S("off"), &e), 0);
-    assert_int_equal(in_child(off_is_off, true), 0);
+    assert_int_equal(in_child(off_is_off, WORKER), 0);
     assert_int_equal(setting_parse(&set_node_sandbox, S("require"), &e), 0);
     if (landlock_version() >= 6)
-        assert_int_equal(in_child(on_is_on, true), 0);
+        assert_int_equal(in_child(on_is_on, WORKER), 0);
     else
-        assert_int_equal(in_child(on_is_on, true), 255);
+        assert_int_equal(in_child(on_is_on, WORKER), 255);
     setting_reset(&set_node_sandbox);
 }
 
@@ -779,6 +868,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(evil_children_get_nowhere),
+        cmocka_unit_test(evil_fronts_get_nowhere),
         cmocka_unit_test(what_a_worker_needs_works),
         cmocka_unit_test(certificates_elsewhere_are_read),
         cmocka_unit_test(the_setting_decides),

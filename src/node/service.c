@@ -9,12 +9,12 @@
 #include "smtp/smtp.h"
 
 static const struct node_service services[] = {
-    {SERVICE_METRICS, NULL, &http_metrics_ops, NULL, "http/1.1"},
-    {SERVICE_SMTP, smtp_init, &smtp_ops, &smtp_profile_mta, NULL},
-    {SERVICE_SUBMISSION, smtp_init, &smtp_ops, &smtp_profile_submission, NULL},
-    {SERVICE_LMTP, smtp_init, &smtp_ops, &smtp_profile_lmtp, NULL},
-    {SERVICE_IMAP, imap_init, &imap_ops, NULL, "imap"},
-    {SERVICE_POP3, pop3_init, &pop3_ops, NULL, "pop3"},
+    {SERVICE_METRICS, NULL, &http_metrics_ops, NULL, "http/1.1", false},
+    {SERVICE_SMTP, smtp_init, &smtp_ops, &smtp_profile_mta, NULL, true},
+    {SERVICE_SUBMISSION, smtp_init, &smtp_ops, &smtp_profile_submission, NULL, true},
+    {SERVICE_LMTP, smtp_init, &smtp_ops, &smtp_profile_lmtp, NULL, true},
+    {SERVICE_IMAP, imap_init, &imap_ops, NULL, "imap", false},
+    {SERVICE_POP3, pop3_init, &pop3_ops, NULL, "pop3", false},
 };
 
 static const struct part {

@@ -12,6 +12,7 @@ struct node_service {
     const struct conn_ops *ops;
     void *instance;   /* conn_service() */
     const char *alpn; /* of its TLS ports, or NULL */
+    bool in_front;    /* with node.fronts it is there, and not in the worker */
 };
 
 /* NULL: this program has no such server (yet): its ports stay closed. */

@@ -55,7 +55,9 @@ static int bind_row(struct node_sockets *s, const struct role_listener *row, str
                      .alpn = service->alpn},
     };
     struct err local = {0};
-    if (listener_bind(&k->listener, k->fds, s->loops, &local)) {
+    k->in_front = service->in_front && s->fronts;
+    k->n = k->in_front ? s->fronts : s->loops;
+    if (listener_bind(&k->listener, k->fds, k->n, &local)) {
         /* IPv6 switched off by sysctl: the address does not exist. */
         if (is_any(row->host) && errno == EADDRNOTAVAIL)
             return 0;
@@ -65,11 +67,11 @@ static int bind_row(struct node_sockets *s, const struct role_listener *row, str
     return 0;
 }
 
-int sockets_bind(struct node_sockets *s, unsigned loops, struct err *e)
+int sockets_bind(struct node_sockets *s, unsigned loops, unsigned fronts, struct err *e)
 {
     struct role_listener *rows;
     size_t n;
-    *s = (struct node_sockets){.loops = loops};
+    *s = (struct node_sockets){.loops = loops, .fronts = fronts};
     if (roles_listeners(&s->arena, &rows, &n, e))
         return -1;
     s->list = arena_new(&s->arena, struct node_socket, n);
@@ -86,9 +88,19 @@ int sockets_bind(struct node_sockets *s, unsigned loops, struct err *e)
 void sockets_close(struct node_sockets *s)
 {
     for (size_t i = 0; i < s->n; i++) {
-        for (unsigned k = 0; k < s->loops; k++)
+        for (unsigned k = 0; k < s->list[i].n; k++)
             fd_closep(&s->list[i].fds[k]);
     }
     arena_reset(&s->arena);
     s->n = 0;
+}
+
+void sockets_keep(struct node_sockets *s, int front)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        struct node_socket *at = &s->list[i];
+        for (unsigned k = 0; k < at->n; k++)
+            if (at->in_front ? (int)k != front : front != SOCKETS_WORKER)
+                fd_closep(&at->fds[k]);
+    }
 }

@@ -1,5 +1,5 @@
-/* supervisor.h - `carbonado serve`: two processes. This one makes the sockets, drops its
-   privileges, and keeps a worker running; it reads nothing from the network. */
+/* supervisor.h - `carbonado serve`: this process makes the sockets, drops its privileges, and
+   keeps a worker and its fronts running; it reads nothing from the network. */
 #pragma once
 
 #include "node/config.h"

@@ -13,11 +13,15 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "format/charset.h"
+#include "io/conn.h"
 #include "io/job.h"
 #include "io/loop.h"
 #include "io/resolver.h"
+#include "io/ring.h"
 #include "io/tls.h"
+#include "mail/desk_server.h"
 #include "mail/host.h"
 #include "node/border.h"
 #include "node/control.h"
@@ -148,10 +152,12 @@ static int listeners_stage(const struct serve *s, const struct node_sockets *soc
     for (size_t i = 0; i < sockets->n; i++) {
         const struct node_socket *k = &sockets->list[i];
         const struct node_service *service = service_find(k->service);
+        if (k->in_front)
+            continue;
         struct listener l = k->listener;
         l.ops = service->ops;
         l.service = service->instance;
-        if (listener_start(&l, k->fds, sockets->loops, e))
+        if (listener_start(&l, k->fds, k->n, e))
             return -1;
     }
     return control_start(s->state_dir, e);
@@ -160,6 +166,7 @@ static int listeners_stage(const struct serve *s, const struct node_sockets *soc
 static void listeners_end(void)
 {
     listeners_stop();
+    desk_server_stop(); /* fronts were stopped before us: whoever is left is cut off */
     loops_drain(setting_get(&set_node_drain_time));
 }
 
@@ -208,10 +215,30 @@ static void report(void *arg, const struct setting *s, enum config_effect effect
         LFZ("setting", name), LFZ("was", was), LFZ("becomes", becomes));
 }
 
-static void reload(const struct serve *s)
+/* What the supervisor gave us; the configuration file that came last, or -1. */
+static int take_gifts(void)
 {
     struct err e = {0};
-    AUTO_FD file = border_take_fd();
+    struct ring_end end;
+    AUTO_FD file = -1;
+    for (int gift, fds[2]; (gift = border_take(fds)) >= 0;) {
+        if (gift == BORDER_FRONT) {
+            end = (struct ring_end){.memory = fds[0], .socket = fds[1]};
+            if (desk_server_add(&end, &e))
+                LOG(LOG_ERROR, "front.refused", LFZ("why", e.text));
+            continue;
+        }
+        fd_closep(&fds[1]);
+        fd_closep(&file);
+        file = fds[0];
+    }
+    return TAKE_FD(file);
+}
+
+static void reload(const struct serve *s, int config)
+{
+    struct err e = {0};
+    AUTO_FD file = config;
     if ((file >= 0 || !s->config.path) && config_reload(&s->config, file, report, NULL, &e))
         LOG(LOG_ERROR, "config.reload_failed", LFZ("why", e.text));
     if (certificates_load(s, &e))
@@ -220,7 +247,7 @@ static void reload(const struct serve *s)
         LOG(LOG_INFO, "serve.reloaded");
 }
 
-int worker_run(const struct serve *s, const struct node_sockets *sockets, int border)
+int worker_run(const struct serve *s, struct node_sockets *sockets, int border)
 {
     struct err e = {0};
     size_t running = 0;
@@ -230,7 +257,12 @@ int worker_run(const struct serve *s, const struct node_sockets *sockets, int bo
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGUSR1);
+    sigaddset(&signals, SIGUSR2);
     sigprocmask(SIG_BLOCK, &signals, NULL);
+    if (sockets->fronts)
+        metrics_use(0);
+    conn_ids_of(0, 1 + sockets->fronts);
+    sockets_keep(sockets, SOCKETS_WORKER);
     for (; running < STAGES_N; running++) {
         if (stages[running].start(s, sockets, &e) == 0)
             continue;
@@ -241,9 +273,14 @@ int worker_run(const struct serve *s, const struct node_sockets *sockets, int bo
     LOG(LOG_INFO, "serve.ready", LFN("loops", sockets->loops), LFN("sockets", sockets->n));
     if (border_say(BORDER_READY, &e))
         LOG(LOG_WARN, "serve.no_supervisor", LFZ("why", e.text));
-    for (int sig; sigwait(&signals, &sig) || sig != SIGTERM;) {
+    for (int sig, config = -1; sigwait(&signals, &sig) || sig != SIGTERM;) {
+        int newer = sig == SIGUSR1 ? -1 : take_gifts();
+        if (newer >= 0) {
+            fd_closep(&config);
+            config = newer;
+        }
         if (sig == SIGHUP)
-            reload(s);
+            reload(s, TAKE_FD(config));
         else if (sig == SIGUSR1)
             dump_write(s->state_dir);
     }

@@ -11,4 +11,4 @@ enum {
 
 /* Serves until SIGTERM. `border` is the worker's end (border.h). The value is the exit status of
    the process. */
-int worker_run(const struct serve *s, const struct node_sockets *sockets, int border);
+int worker_run(const struct serve *s, struct node_sockets *sockets, int border);

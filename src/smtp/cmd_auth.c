@@ -1,37 +1,19 @@
-/* cmd_auth.c - AUTH: RFC 4954. The exchange runs as CPU jobs, because passwords are slow on
-   purpose; between them the session reads one line, the client's answer. */
-#include <stdlib.h>
-
+/* cmd_auth.c - AUTH: RFC 4954. The desk has the exchange; between its answers the session reads one
+   line, the client's answer. */
 #include "base/base64.h"
 #include "mail/login.h"
 #include "smtp/session.h"
-
-struct auth_job {
-    struct smtp_job base;
-    struct login_step step;
-};
 
 /* What is known of somebody who is not logged in yet is forgotten with the exchange. */
 void smtp_auth_end(struct smtp_session *s)
 {
     if (s->reading == READ_AUTH)
         s->reading = READ_COMMAND;
-    login_exchange_free(s->auth);
-    s->auth = NULL;
+    if (s->authenticating)
+        desk_tell(s->desk, DESK_LOGIN_END);
+    s->authenticating = false;
     if (!s->logged_in)
         s->who = (struct identity){0};
-}
-
-static void job_clear(struct smtp_job *base)
-{
-    login_step_done(&list_entry(base, struct auth_job, base)->step);
-}
-
-static enum job_next run_step(struct job *job, struct txn *txn)
-{
-    (void)txn;
-    login_step_run(&list_entry(job, struct auth_job, base.job)->step, &job->err);
-    return JOB_DONE;
 }
 
 static void challenge(struct smtp_session *s, struct slice text)
@@ -72,38 +54,39 @@ static void welcome(struct smtp_session *s)
     smtp_session_reply(s, 235, "2.7.0", "Welcome");
 }
 
-static void stepped(struct smtp_session *s, struct smtp_job *base)
+static void stepped(struct smtp_session *s, const struct desk_answer *a)
 {
-    const struct login_step *step = &list_entry(base, struct auth_job, base)->step;
-    if (step->result == SASL_FAIL) {
-        failed(s, &base->job.err);
+    s->authenticating = a->result == SASL_MORE;
+    if (a->result == SASL_FAIL) {
+        failed(s, &a->err);
         return;
     }
-    if (step->result == SASL_OK)
-        s->who = step->who;
-    if (step->result == SASL_MORE || step->out.n) /* the server's last word is a challenge too */
-        challenge(s, buf_slice(&step->out));
+    if (a->result == SASL_OK)
+        s->who = a->who;
+    if (a->result == SASL_MORE || a->challenge.n) /* the server's last word is a challenge too */
+        challenge(s, a->challenge);
     else
         welcome(s);
 }
 
-static void start(struct smtp_session *s, struct slice text)
+/* text: base 64; p == NULL: there is none. */
+static void ask(struct smtp_session *s, struct desk_question *q, struct slice text)
 {
-    struct auth_job *j = calloc(1, sizeof(*j));
+    BUF_SCOPE in = {.max = 16 * 1024};
     struct err e = {0};
-    BUG_IF(!j);
-    j->base.clear = job_clear;
-    if (login_step_init(&j->step, s->auth, text, &e)) {
-        job_clear(&j->base);
-        free(j);
+    if (text.n && base64_decode(&in, text, &e)) {
         smtp_auth_end(s);
         if (e.code == ERR_BUSY)
             smtp_session_refuse(s, 454, "4.7.0", &e);
         else
             smtp_session_error(s, 501, "5.5.2", "That is not base 64");
-        return;
+    } else {
+        q->has_in = text.p != NULL;
+        q->in = buf_slice(&in);
+        smtp_session_ask(s, q, stepped);
     }
-    smtp_session_run(s, &j->base, PLACE_CPU, run_step, stepped);
+    if (in.p)
+        explicit_bzero(in.p, in.cap);
 }
 
 /* The client's answer; "*" cancels (RFC 4954 4). */
@@ -116,7 +99,7 @@ void smtp_auth_line(struct smtp_session *s, struct slice line)
     } else if (s->who.account) { /* the answer to the server's last word */
         welcome(s);
     } else {
-        start(s, line);
+        ask(s, &(struct desk_question){.verb = DESK_LOGIN_ON}, line);
     }
 }
 
@@ -136,6 +119,9 @@ void smtp_cmd_auth(struct smtp_session *s, struct slice args)
         smtp_session_refuse(s, 501, "5.5.4", &e);
         return;
     }
-    s->auth = login_exchange_new(s->c, "smtp", smtp_session_peer(s), mechanism);
-    start(s, initial);
+    struct login_peer peer;
+    login_peer_init(&peer, s->c, "smtp", smtp_session_peer(s));
+    ask(s, &(struct desk_question){.verb = DESK_LOGIN, .peer = &peer.peer, .mechanism = mechanism},
+        initial);
+    login_peer_done(&peer);
 }

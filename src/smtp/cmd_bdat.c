@@ -42,7 +42,8 @@ static void chunk_over(struct smtp_session *s)
 
 size_t smtp_chunk_feed(struct smtp_session *s, struct slice in)
 {
-    in = slice_sub(in, 0, s->chunk_left < MiB ? (size_t)s->chunk_left : (size_t)MiB);
+    in = slice_sub(in, 0, SMTP_FEED_MAX);
+    in = slice_sub(in, 0, s->chunk_left < in.n ? (size_t)s->chunk_left : in.n);
     s->chunk_left -= in.n;
     if (!s->chunk_thrown)
         smtp_transaction_feed(s, in);

@@ -1,24 +1,7 @@
 /* cmd_mail.c - MAIL: RFC 5321 4.1.1.2, RFC 1870, RFC 6409 4.3 and 6.1. On submission the sender
    must be logged in, and the address theirs. */
-#include <stdlib.h>
-
-#include "mail/submit.h"
 #include "smtp/session.h"
 #include "smtp/settings.h"
-
-struct mail_job {
-    struct smtp_job base;
-    uint64_t account;
-    struct slice from;
-};
-
-static enum job_next check_sender(struct job *job, struct txn *txn)
-{
-    struct mail_job *j = list_entry(job, struct mail_job, base.job);
-    (void)txn;
-    mail_submit_sender(j->account, j->from, &job->err);
-    return JOB_DONE;
-}
 
 static void take(struct smtp_session *s)
 {
@@ -26,23 +9,14 @@ static void take(struct smtp_session *s)
     smtp_session_reply(s, 250, "2.1.0", "Sender ok");
 }
 
-static void checked(struct smtp_session *s, struct smtp_job *base)
+static void checked(struct smtp_session *s, const struct desk_answer *a)
 {
-    if (base->job.err.code == ERR_OK) {
+    if (a->err.code == ERR_OK) {
         take(s);
         return;
     }
-    smtp_session_refuse(s, smtp_session_code_of(&base->job.err), "4.3.0", &base->job.err);
+    smtp_session_refuse(s, smtp_session_code_of(&a->err), "4.3.0", &a->err);
     smtp_transaction_end(s);
-}
-
-static void check(struct smtp_session *s)
-{
-    struct mail_job *j = calloc(1, sizeof(*j));
-    BUG_IF(!j);
-    j->account = s->who.account;
-    j->from = s->t->mail.from.address;
-    smtp_session_run(s, &j->base, PLACE_READ, check_sender, checked);
 }
 
 static void refuse(struct smtp_session *s, unsigned code, const struct err *e)
@@ -82,7 +56,8 @@ void smtp_cmd_mail(struct smtp_session *s, struct slice args)
         err_set(&e, ERR_LIMIT, "5.3.4 Message is too large");
         refuse(s, 552, &e);
     } else if (s->profile->kind == KIND_SUBMISSION)
-        check(s);
+        smtp_session_ask(
+            s, &(struct desk_question){.verb = DESK_SENDER, .from = t->mail.from.address}, checked);
     else
         take(s);
 }

@@ -177,30 +177,13 @@ void smtp_session_over(struct smtp_session *s)
     s->command = SNONE;
 }
 
-/* --- jobs ----------------------------------------------------------------------------------- */
+/* --- questions ------------------------------------------------------------------------------ */
 static void session_free(struct smtp_session *s)
 {
     smtp_auth_end(s);
     smtp_transaction_end(s);
+    desk_close(s->desk);
     free(s);
-}
-
-void smtp_session_wait(struct smtp_session *s)
-{
-    s->busy = true;
-    conn_pause(s->c);
-}
-
-bool smtp_session_resume(struct smtp_session *s)
-{
-    s->busy = false;
-    pace_resume(&s->pace, clock_mono_ms());
-    if (!s->c) {
-        session_free(s);
-        return false;
-    }
-    conn_resume(s->c);
-    return true;
 }
 
 static void say_bye_when_stopping(struct smtp_session *s)
@@ -209,34 +192,42 @@ static void say_bye_when_stopping(struct smtp_session *s)
         smtp_session_end(s, 421, "4.3.2", "The server stops");
 }
 
-static void job_over(struct job *job)
+static void answered(void *user, const struct desk_answer *a)
 {
-    struct smtp_job *j = list_entry(job, struct smtp_job, job);
-    struct smtp_session *s = j->s;
-    spent_join(&s->spent, &job->spent);
-    if (smtp_session_resume(s)) {
-        j->finish(s, j);
-        smtp_session_over(s);
-        say_bye_when_stopping(s);
+    struct smtp_session *s = user;
+    spent_join(&s->spent, &a->spent);
+    s->busy = false;
+    pace_resume(&s->pace, clock_mono_ms());
+    if (!s->c) {
+        session_free(s);
+        return;
     }
-    if (j->clear)
-        j->clear(j);
-    free(j);
+    conn_resume(s->c);
+    s->finish(s, a);
+    smtp_session_over(s);
+    say_bye_when_stopping(s);
 }
 
-void smtp_session_run(struct smtp_session *s, struct smtp_job *j, enum place place,
-                      enum job_next (*run)(struct job *, struct txn *),
-                      void (*finish)(struct smtp_session *, struct smtp_job *))
+static enum mail_accept_kind accept_kind(const struct smtp_session *s)
 {
-    j->job = (struct job){.loop = conn_loop(s->c),
-                          .place = place,
-                          .run = run,
-                          .what = s->command.p,
-                          .done = job_over};
-    j->s = s;
-    j->finish = finish;
-    smtp_session_wait(s);
-    job_submit(&j->job);
+    return s->profile->kind == KIND_LMTP         ? MAIL_ACCEPT_LMTP
+           : s->profile->kind == KIND_SUBMISSION ? MAIL_ACCEPT_SUBMISSION
+                                                 : MAIL_ACCEPT_RELAY;
+}
+
+void smtp_session_ask(struct smtp_session *s, const struct desk_question *q,
+                      void (*finish)(struct smtp_session *, const struct desk_answer *))
+{
+    if (!s->desk)
+        s->desk = desk_open(conn_loop(s->c), accept_kind(s), s);
+    struct desk_answer known;
+    if (desk_ask(s->desk, q, answered, &known)) {
+        finish(s, &known);
+        return;
+    }
+    s->busy = true;
+    s->finish = finish;
+    conn_pause(s->c);
 }
 
 /* --- state ---------------------------------------------------------------------------------- */
@@ -255,6 +246,8 @@ void smtp_session_forget(struct smtp_session *s)
 {
     smtp_transaction_end(s);
     smtp_auth_end(s);
+    desk_close(s->desk);
+    s->desk = NULL;
     s->state = STATE_START;
     s->esmtp = s->logged_in = false;
     s->helo[0] = '\0';

@@ -1,15 +1,15 @@
 /* session.h - one SMTP, submission or LMTP connection. Internal to src/smtp.
 
    A session reads commands, the text of a message, a BDAT chunk, or the answers of an AUTH
-   exchange. While a job runs for it, it is busy: its connection is paused and what the client sent
-   meanwhile waits. When the connection ends before the job, the session lives on without it until
-   the job is done. */
+   exchange. While its desk (mail/desk.h) has a question, it is busy: its connection is paused and
+   what the client sent meanwhile waits. When the connection ends before the answer, the session
+   lives on without it until the answer has come. */
 #pragma once
 
 #include "auth/auth.h"
 #include "io/loop.h"
 #include "io/pace.h"
-#include "mail/accept.h"
+#include "mail/desk.h"
 #include "proto/smtp/command.h"
 #include "proto/smtp/data.h"
 #include "proto/text/line.h"
@@ -38,14 +38,14 @@ enum smtp_reading { READ_COMMAND, READ_DATA, READ_CHUNK, READ_AUTH };
 struct smtp_transaction {
     struct arena arena;
     struct smtp_mail mail;
-    struct mail_recipient *recipients;
+    struct slice *recipients; /* those that were taken */
     size_t n, cap;
     struct trace trace;
     struct smtp_data data;
     struct buf thrown;  /* text of a message that is refused already */
+    struct spool body;  /* what the desk does not have yet: in memory */
     struct err refused; /* why the message will be refused when its end has come */
     unsigned refused_code;
-    struct mail_accept accept; /* its body is the spool */
 };
 
 /* Values that a trusted hop gave by XCLIENT or XFORWARD; empty: not given. */
@@ -56,7 +56,7 @@ struct smtp_client_facts {
 };
 
 struct smtp_session {
-    struct conn *c; /* NULL: the connection has ended while a job runs */
+    struct conn *c; /* NULL: the connection has ended while it was busy */
     const struct smtp_profile *profile;
     enum smtp_state state;
     enum smtp_reading reading;
@@ -69,7 +69,9 @@ struct smtp_session {
     char helo[SMTP_DOMAIN_MAX + 1];
     struct smtp_client_facts client, forward; /* XCLIENT, XFORWARD */
     struct identity who;                      /* when logged_in */
-    struct login_exchange *auth;
+    bool authenticating;                      /* the desk has an exchange */
+    struct desk *desk;                        /* NULL: nothing was asked yet */
+    void (*finish)(struct smtp_session *s, const struct desk_answer *a);
     struct smtp_transaction *t;
     /* BDAT */
     uint64_t chunk_left;
@@ -101,21 +103,12 @@ unsigned smtp_session_code_of(const struct err *e);
 void smtp_session_end(struct smtp_session *s, unsigned code, const char *enhanced,
                       const char *text);
 
-/* --- jobs ----------------------------------------------------------------------------------- */
-struct smtp_job {
-    struct job job;
-    struct smtp_session *s;
-    void (*finish)(struct smtp_session *s, struct smtp_job *j); /* on the loop, connection alive */
-    void (*clear)(struct smtp_job *j);                          /* in every case; may be NULL */
-};
-/* j is the first member of something from malloc, freed after finish. */
-void smtp_session_run(struct smtp_session *s, struct smtp_job *j, enum place place,
-                      enum job_next (*run)(struct job *, struct txn *),
-                      void (*finish)(struct smtp_session *, struct smtp_job *));
+/* --- questions ------------------------------------------------------------------------------ */
+/* finish: on the loop, when the connection is still there. */
+void smtp_session_ask(struct smtp_session *s, const struct desk_question *q,
+                      void (*finish)(struct smtp_session *, const struct desk_answer *));
 void smtp_session_begin(struct smtp_session *s, struct slice command); /* its time runs */
-void smtp_session_over(struct smtp_session *s);   /* unless it is busy: the reply is said */
-void smtp_session_wait(struct smtp_session *s);   /* busy from here */
-bool smtp_session_resume(struct smtp_session *s); /* false: there is nobody to answer; s is gone */
+void smtp_session_over(struct smtp_session *s); /* unless it is busy: the reply is said */
 
 /* --- state ---------------------------------------------------------------------------------- */
 void smtp_session_greet(struct smtp_session *s);
@@ -127,12 +120,14 @@ struct slice smtp_session_peer(struct smtp_session *s);    /* address, XCLIENT's
 
 int smtp_transaction_begin(struct smtp_session *s, struct err *e);
 void smtp_transaction_end(struct smtp_session *s); /* harmless when there is none */
-void smtp_transaction_refuse(struct smtp_transaction *t, unsigned code, enum err_code why,
+void smtp_transaction_refuse(struct smtp_session *s, unsigned code, enum err_code why,
                              const char *text);
-/* Text of the message, decoded already or not; the whole of it is taken. */
+/* Text of the message, decoded already or not; the whole of it is taken, when it is no more than
+   SMTP_FEED_MAX. */
+enum { SMTP_FEED_MAX = 256 * 1024 };
 size_t smtp_transaction_feed(struct smtp_session *s, struct slice in);
 void smtp_transaction_chunks_over(struct smtp_session *s); /* the last BDAT has been fed */
-void smtp_transaction_spool(struct smtp_session *s);  /* writes what it keeps, when that is much */
+void smtp_transaction_spool(struct smtp_session *s); /* hands on what it keeps, when that is much */
 void smtp_transaction_finish(struct smtp_session *s); /* the end of the message has come */
 
 size_t smtp_chunk_feed(struct smtp_session *s, struct slice in);

@@ -30,10 +30,6 @@ SETTING(
 SETTING(smtp, show_client, BOOL, 0, 0, 1,
         "Submission: the Received line names the client's address.");
 SETTING(smtp, show_version, BOOL, 1, 0, 1, "HELP tells the version of this server.");
-SETTING_STR(
-    smtp, verify, "no", "no login",
-    "VRFY and EXPN: nobody is told who has a mailbox or is in a list (252), or those who have "
-    "logged in are.");
 SETTING(smtp, strict_helo, BOOL, 0, 0, 1,
         "Refuse HELO and EHLO names that are neither a domain nor an address literal.");
 SETTING_STR(smtp, trusted, "", NULL,

@@ -15,5 +15,5 @@ SETTING_DECLARE(smtp, greet_delay);
 SETTING_DECLARE(smtp, show_client);
 SETTING_DECLARE(smtp, strict_helo);
 SETTING_DECLARE(smtp, show_version);
-extern struct setting set_smtp_verify;
+extern struct setting set_smtp_verify; /* mail/desk.h */
 extern struct setting set_smtp_trusted;

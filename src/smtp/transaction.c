@@ -30,7 +30,7 @@ int smtp_transaction_begin(struct smtp_session *s, struct err *e)
     t->arena.limit = ARENA_MAX;
     t->trace = trace_new();
     t->thrown.max = 4 * MiB;
-    spool_init(&t->accept.body);
+    spool_init(&t->body);
     s->t = t;
     return 0;
 }
@@ -45,46 +45,55 @@ void smtp_transaction_end(struct smtp_session *s)
         s->state = STATE_READY;
     if (!t)
         return;
-    mail_accept_done(&t->accept);
+    if (s->desk && (s->logged_in || s->authenticating)) {
+        desk_tell(s->desk, DESK_RESET);
+    } else { /* an idle session has none */
+        desk_close(s->desk);
+        s->desk = NULL;
+    }
     buf_done(&t->thrown);
+    spool_done(&t->body);
     arena_reset(&t->arena);
     free(t);
 }
 
-void smtp_transaction_refuse(struct smtp_transaction *t, unsigned code, enum err_code why,
+void smtp_transaction_refuse(struct smtp_session *s, unsigned code, enum err_code why,
                              const char *text)
 {
+    struct smtp_transaction *t = s->t;
     if (t->refused_code)
         return;
     t->refused_code = code;
     err_set(&t->refused, why, "%s", text);
-    spool_done(&t->accept.body);
+    spool_done(&t->body);
+    if (s->desk) /* what it has of the message is not needed any more */
+        desk_tell(s->desk, DESK_RESET);
 }
 
 static void check_limits(struct smtp_session *s)
 {
     struct smtp_transaction *t = s->t;
     if (t->data.size > (uint64_t)setting_get(&set_smtp_message_max))
-        smtp_transaction_refuse(t, 552, ERR_LIMIT, "5.3.4 Message is too large");
+        smtp_transaction_refuse(s, 552, ERR_LIMIT, "5.3.4 Message is too large");
     else if (t->data.header_size > (uint64_t)setting_get(&set_smtp_header_max))
-        smtp_transaction_refuse(t, 552, ERR_LIMIT, "5.3.4 Header is too large");
+        smtp_transaction_refuse(s, 552, ERR_LIMIT, "5.3.4 Header is too large");
     else if (t->data.longest > (uint64_t)setting_get(&set_smtp_text_line_max))
-        smtp_transaction_refuse(t, 554, ERR_LIMIT, "5.3.4 A line is too long");
+        smtp_transaction_refuse(s, 554, ERR_LIMIT, "5.3.4 A line is too long");
     else if (t->data.bare && t->data.mode == SMTP_DATA_STRICT)
-        smtp_transaction_refuse(t, 554, ERR_SYNTAX,
+        smtp_transaction_refuse(s, 554, ERR_SYNTAX,
                                 "5.5.2 Bare CR or LF in the message: lines end with CRLF");
 }
 
-static void spool_failed(struct smtp_transaction *t, const struct err *e)
+static void spool_failed(struct smtp_session *s, const struct err *e)
 {
-    LOG(LOG_ERROR, "smtp.spool", LFZ("trace", t->trace.id), LFZ("why", e->text));
-    smtp_transaction_refuse(t, 452, ERR_IO, "4.3.1 No room for the message now");
+    LOG(LOG_ERROR, "smtp.spool", LFZ("trace", s->t->trace.id), LFZ("why", e->text));
+    smtp_transaction_refuse(s, 452, ERR_IO, "4.3.1 No room for the message now");
 }
 
 /* Where the text goes: what is refused is decoded as well, for its end. */
 static struct buf *sink(struct smtp_transaction *t)
 {
-    return t->refused_code ? &t->thrown : spool_room(&t->accept.body);
+    return t->refused_code ? &t->thrown : spool_room(&t->body);
 }
 
 static void taken(struct smtp_session *s, struct buf *to, size_t before)
@@ -93,8 +102,8 @@ static void taken(struct smtp_session *s, struct buf *to, size_t before)
     struct err e = {0};
     if (to == &t->thrown)
         buf_reset(to);
-    else if (spool_kept(&t->accept.body, before, &e))
-        spool_failed(t, &e);
+    else if (spool_kept(&t->body, before, &e))
+        spool_failed(s, &e);
     check_limits(s);
 }
 
@@ -103,7 +112,7 @@ size_t smtp_transaction_feed(struct smtp_session *s, struct slice in)
     struct smtp_transaction *t = s->t;
     struct buf *to = sink(t);
     size_t before = to->n;
-    in = slice_sub(in, 0, MiB); /* half of what `thrown` can grow to */
+    in = slice_sub(in, 0, SMTP_FEED_MAX);
     size_t n = smtp_data_feed(&t->data, in, to);
     taken(s, to, before);
     if (t->data.done)
@@ -120,28 +129,18 @@ void smtp_transaction_chunks_over(struct smtp_session *s)
     smtp_transaction_finish(s);
 }
 
-/* --- to the file, off the loop: a slow disk holds nobody else up ------------------------------ */
-static enum job_next run_spool(struct job *job, struct txn *txn)
+/* --- to the desk, off the loop: a slow disk holds nobody else up ------------------------------ */
+static void handed_on(struct smtp_session *s, const struct desk_answer *a)
 {
-    struct smtp_job *j = list_entry(job, struct smtp_job, job);
-    (void)txn;
-    spool_write(&j->s->t->accept.body, &job->err);
-    return JOB_DONE;
-}
-
-static void spooled(struct smtp_session *s, struct smtp_job *j)
-{
-    if (j->job.err.code)
-        spool_failed(s->t, &j->job.err);
+    if (a->err.code)
+        spool_failed(s, &a->err);
 }
 
 void smtp_transaction_spool(struct smtp_session *s)
 {
-    if (!s->t || s->busy || !spool_is_full(&s->t->accept.body))
-        return;
-    struct smtp_job *j = calloc(1, sizeof(*j));
-    BUG_IF(!j);
-    smtp_session_run(s, j, PLACE_CPU, run_spool, spooled);
+    if (s->t && !s->busy && spool_is_full(&s->t->body))
+        smtp_session_ask(s, &(struct desk_question){.verb = DESK_BODY, .body = &s->t->body},
+                         handed_on);
 }
 
 /* --- the end -------------------------------------------------------------------------------- */
@@ -161,13 +160,12 @@ static const char *with_protocol(struct smtp_session *s)
 /* RFC 6531 3.7.3: trace lines must do for servers without SMTPUTF8 too, when the message does. */
 static struct slice named_recipient(const struct smtp_transaction *t)
 {
-    return t->n == 1 && ascii_only(t->recipients[0].address) ? t->recipients[0].address : S("");
+    return t->n == 1 && ascii_only(t->recipients[0]) ? t->recipients[0] : S("");
 }
 
-static struct slice received_line(struct smtp_session *s)
+static int received_line(struct smtp_session *s, struct buf *out)
 {
     struct smtp_transaction *t = s->t;
-    BUF_SCOPE line = {.max = 8 * 1024};
     bool hide = s->profile->kind == KIND_SUBMISSION && !setting_get(&set_smtp_show_client);
     struct mail_received r = {
         .helo = slice_str(s->helo),
@@ -181,8 +179,8 @@ static struct slice received_line(struct smtp_session *s)
     };
     if (hide)
         r.helo = S("");
-    mail_received_write(&r, &line);
-    return line.failed ? SNONE : arena_dup(&t->arena, buf_slice(&line));
+    mail_received_write(&r, out);
+    return out->failed ? -1 : 0;
 }
 
 static void log_message(struct smtp_session *s, const struct err *e)
@@ -204,37 +202,37 @@ static void answer_all(struct smtp_session *s, unsigned code, const struct err *
         smtp_session_refuse(s, code, code < 500 ? "4.3.0" : "5.3.0", e);
 }
 
-static void answer_each(struct smtp_session *s)
+static void answer_each(struct smtp_session *s, const struct desk_answer *a)
 {
     struct smtp_transaction *t = s->t;
     for (size_t i = 0; i < t->n; i++) {
-        struct mail_recipient *r = &t->recipients[i];
-        unsigned code = smtp_session_code_of(&r->err);
-        if (r->err.code == ERR_OK)
-            smtp_session_reply(s, 250, "2.1.5", "<%.*s> delivered, %s", SARG(r->address),
+        const struct err *e = &a->each[i].err;
+        unsigned code = smtp_session_code_of(e);
+        if (e->code == ERR_OK)
+            smtp_session_reply(s, 250, "2.1.5", "<%.*s> delivered, %s", SARG(t->recipients[i]),
                                t->trace.id);
         else
             smtp_session_refuse(s, code,
-                                r->err.code == ERR_QUOTA ? "5.2.2"
-                                : code < 500             ? "4.3.0"
-                                                         : "5.3.0",
-                                &r->err);
+                                e->code == ERR_QUOTA ? "5.2.2"
+                                : code < 500         ? "4.3.0"
+                                                     : "5.3.0",
+                                e);
     }
 }
 
-static void answer(struct smtp_session *s)
+static void answer(struct smtp_session *s, const struct desk_answer *a)
 {
     struct smtp_transaction *t = s->t;
-    const struct err *first = &t->accept.err;
-    for (size_t i = 0; i < t->n && first->code == ERR_OK; i++)
-        first = &t->recipients[i].err;
+    const struct err *first = &a->err;
+    for (size_t i = 0; i < a->n && first->code == ERR_OK; i++)
+        first = &a->each[i].err;
     log_message(s, first);
     if (first->code == ERR_OK)
         s->messages++;
-    if (t->accept.err.code)
-        answer_all(s, smtp_session_code_of(&t->accept.err), &t->accept.err);
+    if (a->err.code)
+        answer_all(s, smtp_session_code_of(&a->err), &a->err);
     else if (s->profile->kind == KIND_LMTP)
-        answer_each(s);
+        answer_each(s, a);
     else if (first->code)
         smtp_session_refuse(s, smtp_session_code_of(first),
                             first->code == ERR_QUOTA ? "5.2.2" : "4.3.0", first);
@@ -242,62 +240,41 @@ static void answer(struct smtp_session *s)
         smtp_session_reply(s, 250, "2.0.0", "Accepted, %s", t->trace.id);
 }
 
-static void accepted(struct mail_accept *m)
+static void accepted(struct smtp_session *s, const struct desk_answer *a)
 {
-    struct smtp_session *s = m->user;
-    s->spent = m->spent;
-    if (!smtp_session_resume(s))
-        return;
-    answer(s);
+    answer(s, a);
     smtp_session_over(s);
     smtp_transaction_end(s);
-    if (s->stopping)
-        smtp_session_end(s, 421, "4.3.2", "The server stops");
 }
 
-static enum mail_accept_kind accept_kind(const struct smtp_session *s)
-{
-    return s->profile->kind == KIND_LMTP         ? MAIL_ACCEPT_LMTP
-           : s->profile->kind == KIND_SUBMISSION ? MAIL_ACCEPT_SUBMISSION
-                                                 : MAIL_ACCEPT_RELAY;
-}
-
-static int fill_accept(struct smtp_session *s, struct err *e)
+static void ask_to_accept(struct smtp_session *s, struct slice received)
 {
     struct smtp_transaction *t = s->t;
-    struct spool body = t->accept.body;
-    t->accept = (struct mail_accept){.kind = accept_kind(s),
-                                     .arena = &t->arena,
-                                     .loop = conn_loop(s->c),
-                                     .trace = t->trace,
-                                     .from = t->mail.from.address,
-                                     .envid = t->mail.envid,
-                                     .ret_full = t->mail.ret == SMTP_RET_FULL,
-                                     .ret_hdrs = t->mail.ret == SMTP_RET_HDRS,
-                                     .smtputf8 = t->mail.utf8,
-                                     .eight_bit = t->data.eight_bit,
-                                     .binary = t->mail.body == SMTP_BODY_BINARYMIME,
-                                     .received = received_line(s),
-                                     .sender = s->logged_in ? s->who.account : 0,
-                                     .body = body,
-                                     .header_size = t->data.header_size,
-                                     .recipients = t->recipients,
-                                     .n = t->n,
-                                     .user = s,
-                                     .done = accepted};
-    if (!t->accept.received.p)
-        return err_set(e, ERR_BUSY, "4.3.1 Out of memory");
-    return 0;
+    smtp_session_ask(
+        s,
+        &(struct desk_question){.verb = DESK_ACCEPT,
+                                .body = &t->body,
+                                .message = {.trace = t->trace,
+                                            .from = t->mail.from.address,
+                                            .envid = t->mail.envid,
+                                            .received = received,
+                                            .ret_full = t->mail.ret == SMTP_RET_FULL,
+                                            .ret_hdrs = t->mail.ret == SMTP_RET_HDRS,
+                                            .smtputf8 = t->mail.utf8,
+                                            .eight_bit = t->data.eight_bit,
+                                            .binary = t->mail.body == SMTP_BODY_BINARYMIME,
+                                            .header_size = t->data.header_size}},
+        accepted);
 }
 
 void smtp_transaction_finish(struct smtp_session *s)
 {
     struct smtp_transaction *t = s->t;
-    struct err e = {0};
+    BUF_SCOPE received = {.max = 8 * 1024};
     s->reading = READ_COMMAND;
     smtp_session_begin(s, S("message"));
-    if (!t->refused_code && fill_accept(s, &e))
-        smtp_transaction_refuse(t, 451, ERR_IO, "4.3.0 Not now");
+    if (!t->refused_code && received_line(s, &received))
+        smtp_transaction_refuse(s, 451, ERR_BUSY, "4.3.1 Out of memory");
     if (t->refused_code) {
         log_message(s, &t->refused);
         answer_all(s, t->refused_code, &t->refused);
@@ -305,6 +282,5 @@ void smtp_transaction_finish(struct smtp_session *s)
         smtp_session_over(s);
         return;
     }
-    smtp_session_wait(s);
-    mail_accept_start(&t->accept);
+    ask_to_accept(s, buf_slice(&received));
 }
