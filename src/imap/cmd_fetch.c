@@ -118,9 +118,10 @@ static enum cmd_next mark_seen(struct request *r, struct txn *t)
 /* A message that is only in this session's view any more. 1 written, 0 not to be had, -1. */
 static int fetch_one(struct request *r, struct txn *t, struct fetch *f, const struct entry *en)
 {
-    uint32_t seq = view_seq(r->s->sel->view, en->uid);
+    uint32_t seq = view_seq_near(r->s->sel->view, en->uid, f->seq);
     if (!seq)
         return 0;
+    f->seq = seq;
     if (fetch_items(r, t, f, en, seq))
         return -1;
     if (f->args.n_bodies && fetch_body_open(f, en, &f->error) && f->error.code == ERR_OK)
@@ -137,8 +138,9 @@ static int finish_one(struct request *r, struct fetch *f)
     int more = f->args.n_bodies ? fetch_body(r, f) : 0;
     if (more)
         return more;
-    buf_adds(&r->out, ")\r\n");
-    fetch_message_done(&f->msg);
+    buf_add(&r->out, S(")\r\n"));
+    if (f->args.n_bodies)
+        fetch_message_done(&f->msg);
     f->open = false;
     return 0;
 }
@@ -203,6 +205,14 @@ static void todo(struct fetch *f, struct uidset *ret)
                    &(struct uidset){.r = f->uids.r + f->range + 1, .n = f->uids.n - f->range - 1});
 }
 
+/* Rows alone take a microsecond each: the clock is looked at now and then. */
+static bool step_full(struct request *r, struct fetch *f)
+{
+    if (!f->args.n_bodies && ++f->rows % 16)
+        return r->out.n >= OUTPUT_STEP;
+    return request_step_full(r);
+}
+
 /* 1 more to come, 0 done, -1 */
 static int walk(struct request *r, struct txn *t, struct fetch *f)
 {
@@ -224,7 +234,7 @@ static int walk(struct request *r, struct txn *t, struct fetch *f)
         if (!is_wanted(f, &en))
             continue;
         more = fetch_one(r, t, f, &en) < 0 ? -1 : finish_one(r, f);
-        if (!more && request_step_full(r))
+        if (!more && step_full(r, f))
             more = 1;
         if (more)
             break;

@@ -51,6 +51,8 @@ struct fetch {
     struct uidset uids;  /* what was asked for and is in the view */
     size_t range;        /* how far we are: this range of uids ... */
     uint32_t next;       /* ... and uids from this one on */
+    uint32_t seq;        /* of the message written last */
+    uint32_t rows;       /* how many were looked at */
     struct uidset known; /* those with a changed \Seen: FLAGS is part of the answer */
     struct fetch_message msg;
     bool nul_refused, cte_refused, lost;

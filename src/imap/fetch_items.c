@@ -24,49 +24,56 @@ unsigned fetch_want(const struct imap_fetch_args *a)
     return want;
 }
 
+static void number(struct buf *out, struct slice before, uint64_t n, struct slice after)
+{
+    buf_add(out, before);
+    buf_addu(out, n);
+    buf_add(out, after);
+}
+
 static void write_item(struct request *r, unsigned item, const struct entry *en)
 {
     struct buf *out = &r->out;
     switch (item) {
     case IMAP_FETCH_FLAGS:
-        buf_adds(out, "FLAGS ");
+        buf_add(out, S("FLAGS "));
         flags_write(r, en, out);
         break;
     case IMAP_FETCH_UID:
-        buf_addf(out, "UID %u", en->uid);
+        number(out, S("UID "), en->uid, S(""));
         break;
     case IMAP_FETCH_INTERNALDATE:
-        buf_adds(out, "INTERNALDATE ");
+        buf_add(out, S("INTERNALDATE "));
         imap_write_date_time(en->received_at, out);
         break;
     case IMAP_FETCH_SIZE:
-        buf_addf(out, "RFC822.SIZE %lld", (long long)en->size);
+        number(out, S("RFC822.SIZE "), (uint64_t)en->size, S(""));
         break;
     case IMAP_FETCH_ENVELOPE:
-        buf_adds(out, "ENVELOPE ");
+        buf_add(out, S("ENVELOPE "));
         buf_add(out, en->envelope);
         break;
     case IMAP_FETCH_BODY:
-        buf_adds(out, "BODY ");
+        buf_add(out, S("BODY "));
         if (imap_body(en->bodystructure, out)) /* damaged; the grammar knows no NIL here */
             buf_adds(out, "(\"text\" \"plain\" NIL NIL NIL \"7bit\" 0 0)");
         break;
     case IMAP_FETCH_BODYSTRUCTURE:
-        buf_adds(out, "BODYSTRUCTURE ");
+        buf_add(out, S("BODYSTRUCTURE "));
         buf_add(out, en->bodystructure);
         break;
     case IMAP_FETCH_MODSEQ:
-        buf_addf(out, "MODSEQ (%llu)", (unsigned long long)en->modseq);
+        number(out, S("MODSEQ ("), en->modseq, S(")"));
         break;
     case IMAP_FETCH_EMAILID:
-        buf_addf(out, "EMAILID (M%llu)", (unsigned long long)en->item);
+        number(out, S("EMAILID (M"), en->item, S(")"));
         break;
     case IMAP_FETCH_PREVIEW: /* RFC 8970 3.2: never NIL */
-        buf_adds(out, "PREVIEW ");
+        buf_add(out, S("PREVIEW "));
         imap_write_string(en->preview, session_utf8(r->s), out);
         break;
     default:
-        buf_addf(out, "THREADID (T%llu)", (unsigned long long)en->thread);
+        number(out, S("THREADID (T"), en->thread, S(")"));
         break;
     }
 }
@@ -88,7 +95,7 @@ int fetch_items(struct request *r, struct txn *t, struct fetch *f, const struct 
     if ((items & IMAP_FETCH_FLAGS) && flags_load(r, t, &r->job.err))
         return -1;
     f->space = false;
-    buf_addf(&r->out, "* %u FETCH (", seq);
+    number(&r->out, S("* "), seq, S(" FETCH ("));
     for (unsigned bit = 1; bit <= IMAP_FETCH_LAST; bit <<= 1) {
         if (!(items & bit))
             continue;

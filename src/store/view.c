@@ -219,6 +219,11 @@ uint32_t view_seq(const struct view *v, uint32_t uid)
     return seq && view_uid(v, seq) == uid ? seq : 0;
 }
 
+uint32_t view_seq_near(const struct view *v, uint32_t uid, uint32_t near)
+{
+    return near < v->count && view_uid(v, near + 1) == uid ? near + 1 : view_seq(v, uid);
+}
+
 void view_seqs_to_uids(const struct view *v, const struct uidset *seqs, struct uidset *uids)
 {
     for (size_t i = 0; i < seqs->n && seqs->r[i].first <= v->count; i++) {

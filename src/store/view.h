@@ -18,8 +18,10 @@ void view_unref(struct view *v);
 uint64_t view_modseq(const struct view *v); /* of the collection */
 uint32_t view_count(const struct view *v);
 uint32_t view_uidnext(const struct view *v);
-uint32_t view_uid(const struct view *v, uint32_t seq);       /* seq from 1; 0 past the end */
-uint32_t view_seq(const struct view *v, uint32_t uid);       /* 0: not in it */
+uint32_t view_uid(const struct view *v, uint32_t seq); /* seq from 1; 0 past the end */
+uint32_t view_seq(const struct view *v, uint32_t uid); /* 0: not in it */
+/* The same, quicker when it is the one behind `near`. */
+uint32_t view_seq_near(const struct view *v, uint32_t uid, uint32_t near);
 uint32_t view_seq_floor(const struct view *v, uint32_t uid); /* how many uids are <= uid */
 
 /* Sequence numbers to uids and back; numbers past the end are left out. */
