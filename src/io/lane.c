@@ -171,7 +171,7 @@ static void take_record(struct lane *c)
         return;
     }
     if (in.n < c->length) { /* in several records */
-        if (buf_add(&c->message, in)) {
+        if (buf_reserve(&c->message, c->length - c->message.n) || buf_add(&c->message, in)) {
             lane_break(c, "out of memory");
             return;
         }

@@ -33,7 +33,13 @@ struct mail_recipient {
 enum { MAIL_ACCEPT_REPORTS = 2 };
 #define MAIL_HEADER_SIZE_UNKNOWN UINT64_MAX
 
-enum mail_accept_kind { MAIL_ACCEPT_RELAY, MAIL_ACCEPT_SUBMISSION, MAIL_ACCEPT_LMTP };
+/* NONE: of desks whose sessions bring no mail. */
+enum mail_accept_kind {
+    MAIL_ACCEPT_RELAY,
+    MAIL_ACCEPT_SUBMISSION,
+    MAIL_ACCEPT_LMTP,
+    MAIL_ACCEPT_NONE,
+};
 
 struct mail_accept {
     /* in; everything lives until done() */

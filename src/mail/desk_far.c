@@ -2,21 +2,37 @@
    is the desk's place in a table. */
 #include "mail/desk_far.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "io/conn.h"
 #include "io/lane.h"
+#include "io/loop.h"
 #include "mail/desk_internal.h"
 #include "mail/desk_wire.h"
 
 enum { SESSIONS_MAX = 3 * 1024 * 1024 };
 
+/* A job that waits. */
+struct call {
+    struct loop_msg msg;
+    struct far *far;
+    const struct desk_question *q;
+    struct err *err;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool over;
+};
+
 struct far {
     struct desk desk;
+    struct loop *loop;
     uint32_t number;
     enum mail_accept_kind kind;
     void *user;
     desk_answered *answered; /* NULL: no question is under way */
+    struct buf *into;        /* of that question */
+    struct call *call;       /* it is this one's */
     bool known;              /* over there */
 };
 
@@ -51,6 +67,7 @@ static uint32_t number_take(struct far *f)
 static void send(struct far *f, const struct desk_question *q)
 {
     BUF_SCOPE head = {0};
+    f->into = q->into;
     desk_question_write(f->number, f->kind, q, &head);
     BUG_IF(head.failed);
     lane_send(far_side.lane, buf_slice(&head), q->body ? buf_slice(&q->body->memory) : S(""));
@@ -68,6 +85,42 @@ static bool ask(struct desk *d, const struct desk_question *q, desk_answered *an
     if (q->body)
         spool_done(q->body);
     return false;
+}
+
+/* --- jobs that wait -------------------------------------------------------------------------- */
+static void called(void *user, const struct desk_answer *a)
+{
+    struct call *c = user;
+    pthread_mutex_lock(&c->lock);
+    *c->err = a->err;
+    c->over = true;
+    pthread_cond_signal(&c->changed);
+    pthread_mutex_unlock(&c->lock); /* the last that is seen of c */
+}
+
+static void call_on_loop(struct loop_msg *msg)
+{
+    struct call *c = list_entry(msg, struct call, msg);
+    c->far->call = c;
+    ask(&c->far->desk, c->q, called, NULL);
+}
+
+static void call(struct desk *d, const struct desk_question *q, struct err *e)
+{
+    struct far *f = far_of(d);
+    struct call c = {.msg = {.fn = call_on_loop},
+                     .far = f,
+                     .q = q,
+                     .err = e,
+                     .lock = PTHREAD_MUTEX_INITIALIZER,
+                     .changed = PTHREAD_COND_INITIALIZER};
+    loop_post(f->loop, &c.msg);
+    pthread_mutex_lock(&c.lock);
+    while (!c.over)
+        pthread_cond_wait(&c.changed, &c.lock);
+    pthread_mutex_unlock(&c.lock);
+    pthread_mutex_destroy(&c.lock);
+    pthread_cond_destroy(&c.changed);
 }
 
 static void tell(struct desk *d, enum desk_verb verb)
@@ -90,14 +143,14 @@ static void close_desk(struct desk *d)
     free(f);
 }
 
-static const struct desk_ops ops = {ask, tell, close_desk};
+static const struct desk_ops ops = {ask, call, tell, close_desk};
 
 static struct desk *open_desk(struct loop *l, enum mail_accept_kind kind, void *user)
 {
     struct far *f = calloc(1, sizeof(*f));
-    (void)l;
     BUG_IF(!f);
     f->desk.ops = &ops;
+    f->loop = l;
     f->kind = kind;
     f->user = user;
     f->number = number_take(f);
@@ -131,15 +184,22 @@ static void message(struct lane *c, struct slice bytes)
     ARENA_SCOPE arena = {.limit = 64 * 1024 * 1024};
     struct desk_answer a;
     uint64_t number;
-    if (desk_answer_parse(bytes, &arena, &number, &a) || number >= far_side.cap ||
-        !far_side.desks[number] || !far_side.desks[number]->answered) {
+    struct slice rest;
+    if (desk_answer_parse(bytes, &arena, &number, &a, &rest) || number >= far_side.cap ||
+        !far_side.desks[number] || !far_side.desks[number]->answered ||
+        (rest.n && !far_side.desks[number]->into)) {
         lane_break(c, "an answer to no question");
         return;
     }
     struct far *f = far_side.desks[number];
     desk_answered *answered = f->answered;
+    void *user = f->call ? (void *)f->call : f->user;
+    if (rest.n && buf_add(f->into, rest))
+        err_set(&a.err, ERR_BUSY, "out of memory");
     f->answered = NULL;
-    answered(f->user, &a);
+    f->call = NULL;
+    f->into = NULL;
+    answered(user, &a);
 }
 
 static void ended(struct lane *c, const char *why)

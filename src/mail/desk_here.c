@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/setting.h"
+#include "mail/inbox.h"
 #include "mail/login.h"
 #include "mail/resolve.h"
 #include "mail/submit.h"
@@ -45,9 +46,11 @@ struct here {
     struct delivery_target *targets;
     size_t n_targets;
     bool unqualified;
-    struct arena verify;
-    struct buf text; /* of the answer to DESK_VERIFY */
+    struct arena arena; /* of one question */
+    struct buf text;    /* of the answer to DESK_VERIFY */
     bool expand;
+    struct slice name;
+    struct inbox *inbox; /* NULL: it is not this desk's */
 };
 
 struct desk_verb_row {
@@ -57,7 +60,7 @@ struct desk_verb_row {
     int (*begin)(struct here *d, const struct desk_question *q, struct err *e);
     /* On the loop too: what is in memory needs no job. */
     bool (*known)(struct here *d);
-    void (*run)(struct here *d, struct err *e);
+    void (*run)(struct here *d, struct txn *txn, struct err *e);
     void (*end)(struct here *d, struct desk_answer *a); /* on the loop again */
 };
 
@@ -95,8 +98,9 @@ static int login_begin(struct here *d, const struct desk_question *q, struct err
     return login_on(d, q, e);
 }
 
-static void login_run(struct here *d, struct err *e)
+static void login_run(struct here *d, struct txn *txn, struct err *e)
 {
+    (void)txn;
     login_step_run(&d->step, e);
 }
 
@@ -110,6 +114,27 @@ static void login_over(struct here *d, struct desk_answer *a)
         login_end(d);
 }
 
+/* Name and password at once. */
+static int password_begin(struct here *d, const struct desk_question *q, struct err *e)
+{
+    if (d->who.account || d->exchange)
+        return err_set(e, ERR_SYNTAX, "5.5.1 Logged in already");
+    d->exchange = login_exchange_of(q->peer, S(""));
+    d->name = arena_dup(&d->arena, q->name);
+    return login_on(d, q, e);
+}
+
+static void password_run(struct here *d, struct txn *txn, struct err *e)
+{
+    struct login_step *step = &d->step;
+    (void)txn;
+    if (step->in.failed)
+        err_set(e, ERR_LIMIT, "the password is too long");
+    else if (auth_password(&d->exchange->peer.peer, d->name, buf_slice(&step->in), &step->who, e) ==
+             0)
+        step->result = SASL_OK;
+}
+
 /* --- VRFY and EXPN --------------------------------------------------------------------------- */
 static int verify_begin(struct here *d, const struct desk_question *q, struct err *e)
 {
@@ -118,15 +143,16 @@ static int verify_begin(struct here *d, const struct desk_question *q, struct er
     if (!slice_eq(slice_str(setting_text(&set_smtp_verify)), S("login")))
         return err_set(e, ERR_NOPERM, "5.7.1 Not told here");
     d->expand = q->expand;
-    d->verify.limit = VERIFY_MAX;
+    d->arena.limit = VERIFY_MAX;
     d->text.max = VERIFY_TEXT_MAX;
-    d->recipient.address = arena_dup(&d->verify, q->recipient.address);
+    d->recipient.address = arena_dup(&d->arena, q->recipient.address);
     return d->recipient.address.p ? 0 : err_set(e, ERR_BUSY, "4.3.1 Out of memory");
 }
 
-static void verify_run(struct here *d, struct err *e)
+static void verify_run(struct here *d, struct txn *txn, struct err *e)
 {
-    mail_resolve(d->recipient.address, false, &d->verify, &d->targets, &d->n_targets, e);
+    (void)txn;
+    mail_resolve(d->recipient.address, false, &d->arena, &d->targets, &d->n_targets, e);
 }
 
 /* RFC 5321 3.5.2: addresses in pointed brackets, one a line. */
@@ -150,8 +176,9 @@ static int sender_begin(struct here *d, const struct desk_question *q, struct er
     return mail->from.p ? 0 : err_set(e, ERR_BUSY, "4.3.1 Out of memory");
 }
 
-static void sender_run(struct here *d, struct err *e)
+static void sender_run(struct here *d, struct txn *txn, struct err *e)
 {
+    (void)txn;
     mail_submit_sender(d->who.account, d->mail->from, e);
 }
 
@@ -200,8 +227,9 @@ static bool recipient_known(struct here *d)
     return !account || account_over_quota_known(account, size) == 0;
 }
 
-static void recipient_run(struct here *d, struct err *e)
+static void recipient_run(struct here *d, struct txn *txn, struct err *e)
 {
+    (void)txn;
     if (mail_resolve(d->recipient.address, relays(d), &d->mail->arena, &d->targets, &d->n_targets,
                      e) == 0)
         check_quota(d, e);
@@ -271,8 +299,9 @@ static bool body_known(struct here *d)
     return !spool_is_full(&d->mail->accept.body);
 }
 
-static void body_run(struct here *d, struct err *e)
+static void body_run(struct here *d, struct txn *txn, struct err *e)
 {
+    (void)txn;
     spool_write(&d->mail->accept.body, e);
 }
 
@@ -325,6 +354,39 @@ static void accept_over(struct here *d, struct desk_answer *a)
     a->n = d->mail->n;
 }
 
+/* --- INBOX ----------------------------------------------------------------------------------- */
+static int maildrop_begin(struct here *d, const struct desk_question *q, struct err *e)
+{
+    if (!d->who.account)
+        return err_set(e, ERR_NOPERM, "Authentication required");
+    if (!d->inbox && inbox_open(d->who.account, &d->inbox, e))
+        return -1;
+    return inbox_take(d->inbox, q, e);
+}
+
+static int inbox_begin(struct here *d, const struct desk_question *q, struct err *e)
+{
+    return d->inbox ? inbox_take(d->inbox, q, e)
+                    : err_set(e, ERR_NOPERM, "INBOX is not this desk's");
+}
+
+static void inbox_run(struct here *d, struct txn *txn, struct err *e)
+{
+    inbox_answer(d->inbox, txn, e);
+}
+
+static void inbox_over(struct here *d, struct desk_answer *a)
+{
+    (void)a;
+    inbox_close(d->inbox);
+    d->inbox = NULL;
+}
+
+static bool expunge_known(struct here *d)
+{
+    return inbox_keeps_all(d->inbox);
+}
+
 /* --- questions ------------------------------------------------------------------------------- */
 static const struct desk_verb_row rows[DESK_VERBS] = {
     [DESK_LOGIN] = {"AUTH", PLACE_CPU, login_begin, NULL, login_run, login_over},
@@ -335,6 +397,11 @@ static const struct desk_verb_row rows[DESK_VERBS] = {
                         recipient_over},
     [DESK_BODY] = {"spool", PLACE_CPU, take_piece, body_known, body_run, body_over},
     [DESK_ACCEPT] = {.begin = accept_begin, .end = accept_over}, /* mail/accept.h has the jobs */
+    [DESK_PASSWORD] = {"PASS", PLACE_CPU, password_begin, NULL, password_run, login_over},
+    [DESK_MAILDROP] = {"maildrop", PLACE_READ, maildrop_begin, NULL, inbox_run, NULL},
+    [DESK_LETTERS] = {"letters", PLACE_READ, inbox_begin, NULL, inbox_run, NULL},
+    [DESK_BYTES] = {"bytes", PLACE_READ, inbox_begin, NULL, inbox_run, NULL},
+    [DESK_EXPUNGE] = {"QUIT", PLACE_WRITE, inbox_begin, expunge_known, inbox_run, inbox_over},
 };
 
 static void answer(struct here *d, const struct err *e, const struct spending *spent)
@@ -347,20 +414,19 @@ static void answer(struct here *d, const struct err *e, const struct spending *s
     step = d->step; /* the challenge lives until it is told */
     d->step = (struct login_step){0};
     struct buf text = d->text; /* ... and this */
-    struct arena verify = d->verify;
+    struct arena arena = d->arena;
     d->text = (struct buf){0};
-    d->verify = (struct arena){0};
+    d->arena = (struct arena){0};
     d->answered(d->user, &a);
     login_step_done(&step);
     buf_done(&text);
-    arena_reset(&verify);
+    arena_reset(&arena);
 }
 
 static enum job_next job_run(struct job *job, struct txn *txn)
 {
     struct here *d = list_entry(job, struct here, job);
-    (void)txn;
-    d->row->run(d, &job->err);
+    d->row->run(d, txn, &job->err);
     return JOB_DONE;
 }
 
@@ -382,6 +448,15 @@ static enum job_next nothing(struct job *job, struct txn *txn)
     return JOB_DONE;
 }
 
+static int is_out_of_order(const struct here *d, enum desk_verb verb, struct err *e)
+{
+    if (verb < DESK_SENDER || verb > DESK_ACCEPT)
+        return 0;
+    if (d->kind == MAIL_ACCEPT_NONE)
+        return err_set(e, ERR_NOPERM, "5.7.0 No mail is taken here");
+    return d->mail && d->mail->over ? err_set(e, ERR_SYNTAX, "5.5.1 This mail is over") : 0;
+}
+
 static bool ask(struct desk *desk, const struct desk_question *q, desk_answered *answered,
                 struct desk_answer *ret)
 {
@@ -389,8 +464,7 @@ static bool ask(struct desk *desk, const struct desk_question *q, desk_answered 
     struct err e = {0};
     BUG_IF(d->busy || q->verb >= DESK_LOGIN_END);
     d->row = &rows[q->verb];
-    bool late = d->mail && d->mail->over && q->verb >= DESK_SENDER;
-    int bad = late ? err_set(&e, ERR_SYNTAX, "5.5.1 This mail is over") : d->row->begin(d, q, &e);
+    int bad = is_out_of_order(d, q->verb, &e) || d->row->begin(d, q, &e);
     if (!bad && d->row->known && d->row->known(d)) {
         *ret = (struct desk_answer){0};
         d->row->end(d, ret);
@@ -404,12 +478,22 @@ static bool ask(struct desk *desk, const struct desk_question *q, desk_answered 
     }
     d->job = (struct job){.loop = d->loop,
                           .place = bad ? PLACE_LOOP : d->row->place,
+                          .account = d->who.account,
                           .run = bad ? nothing : job_run,
                           .what = d->row->what,
                           .err = e,
                           .done = job_done};
     job_submit(&d->job);
     return false;
+}
+
+static void call(struct desk *desk, const struct desk_question *q, struct err *e)
+{
+    struct here *d = list_entry(desk, struct here, desk);
+    const struct desk_verb_row *row = &rows[q->verb];
+    BUG_IF(d->busy || row->place != PLACE_READ || row->end);
+    if (row->begin(d, q, e) == 0)
+        row->run(d, NULL, e);
 }
 
 static void forget_mail(struct here *d)
@@ -428,8 +512,10 @@ static void tell(struct desk *desk, enum desk_verb verb)
     BUG_IF(d->busy);
     if (verb == DESK_LOGIN_END)
         login_end(d);
-    else
+    else if (verb == DESK_RESET)
         forget_mail(d);
+    else if (d->inbox)
+        inbox_forget_letters(d->inbox);
 }
 
 static void close_desk(struct desk *desk)
@@ -438,10 +524,11 @@ static void close_desk(struct desk *desk)
     BUG_IF(d->busy);
     login_end(d);
     forget_mail(d);
+    inbox_close(d->inbox);
     free(d);
 }
 
-static const struct desk_ops ops = {ask, tell, close_desk};
+static const struct desk_ops ops = {ask, call, tell, close_desk};
 
 struct desk *desk_here(struct loop *l, enum mail_accept_kind kind, void *user)
 {

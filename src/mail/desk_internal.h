@@ -6,6 +6,7 @@
 struct desk_ops {
     bool (*ask)(struct desk *d, const struct desk_question *q, desk_answered *answered,
                 struct desk_answer *ret);
+    void (*call)(struct desk *d, const struct desk_question *q, struct err *e);
     void (*tell)(struct desk *d, enum desk_verb verb);
     void (*close)(struct desk *d);
 };

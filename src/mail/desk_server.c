@@ -23,7 +23,12 @@ SETTING_DECLARE(io, connections_max);
 METRIC_GAUGE(front_desks, "Sessions in fronts that have asked for something and are not over.");
 METRIC_COUNTER_BY(front_ends, "why", "gone broken", "Fronts that have ended, by who ended it.");
 
-enum { UNSENT_MAX = 16 * 1024 * 1024, GONE = 0, BROKEN, SESSIONS_MS = 1000 };
+enum {
+    UNSENT_MAX = 16 * 1024 * 1024,
+    INTO_MAX = LANE_MESSAGE_MAX - 64 * 1024,
+    SESSIONS_MS = 1000,
+};
+enum { GONE, BROKEN };
 
 struct front {
     struct link link;
@@ -41,6 +46,7 @@ struct served {
     uint64_t number; /* the key */
     enum mail_accept_kind kind;
     bool busy;
+    struct buf into; /* of its question */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -58,6 +64,7 @@ static void served_free(struct served *s)
     if (s->front)
         hmap_del(&s->front->desks, key_of(&s->number));
     desk_close(s->desk);
+    buf_done(&s->into);
     free(s);
     metric_add(&metric_front_desks, 0, -1);
 }
@@ -95,10 +102,11 @@ static void answered(void *user, const struct desk_answer *a)
         return;
     }
     desk_answer_write(s->number, a, &out);
-    if (out.failed)
+    if (out.failed || out.n + s->into.n > LANE_MESSAGE_MAX)
         broken(s->front, "an answer without end");
     else
-        lane_send(s->front->lane, buf_slice(&out), S(""));
+        lane_send(s->front->lane, buf_slice(&out), a->err.code ? S("") : buf_slice(&s->into));
+    buf_done(&s->into);
 }
 
 /* --- questions ------------------------------------------------------------------------------- */
@@ -121,6 +129,8 @@ static void serve(struct served *s, struct desk_asked *a)
     }
     struct desk_answer known;
     a->q.body = &body;
+    s->into = (struct buf){.max = INTO_MAX};
+    a->q.into = &s->into;
     s->busy = true;
     if (desk_ask(s->desk, &a->q, answered, &known))
         answered(s, &known);

@@ -22,6 +22,8 @@ enum { SIZE = 1 << 20, WAIT_MS = 20000 };
 
 static uint64_t user1, user2;
 
+static struct slice heard; /* what came with the last answer; lives until the next */
+
 struct front {
     struct ring *r;
     struct buf got;
@@ -71,12 +73,13 @@ static struct desk_answer hear(struct front *f, struct arena *a, uint64_t want)
 {
     struct desk_answer answer;
     uint64_t number;
+    heard = SNONE;
     while (ring_receive(f->r, &f->got) == RING_WAIT)
         if (ring_rest(f->r))
             assert_true(sleep_until_woken(f));
-    assert_int_equal(
-        desk_answer_parse(slice_from(buf_slice(&f->got), sizeof(uint32_t)), a, &number, &answer),
-        0);
+    assert_int_equal(desk_answer_parse(slice_from(buf_slice(&f->got), sizeof(uint32_t)), a, &number,
+                                       &answer, &heard),
+                     0);
     assert_int_equal(number, want);
     return answer;
 }
@@ -265,6 +268,178 @@ static void test_out_of_order(void **state)
     front_close(&f);
 }
 
+/* --- INBOX -------------------------------------------------------------------------------------
+ */
+static const struct desk_question maildrop = {.verb = DESK_MAILDROP};
+static const struct desk_question leave = {.verb = DESK_EXPUNGE};
+
+/* Number 0, which has one message more now. */
+static void log_in_to_inbox(struct front *f)
+{
+    ARENA_SCOPE a = {0};
+    struct desk_question q = message_from("a@other.test");
+    say(f, 9, MAIL_ACCEPT_LMTP, &to_user1, S(""));
+    assert_int_equal(code_of(f, 9), ERR_OK);
+    say(f, 9, MAIL_ACCEPT_LMTP, &q, S("Subject: x\r\n\r\ntext\r\n"));
+    assert_int_equal(hear(f, &a, 9).err.code, ERR_OK);
+    say(f, 0, MAIL_ACCEPT_NONE,
+        &(struct desk_question){.verb = DESK_PASSWORD,
+                                .peer = &peer,
+                                .name = S("user1@example.test"),
+                                .has_in = true,
+                                .in = S("password")},
+        S(""));
+    struct desk_answer answer = hear(f, &a, 0);
+    assert_int_equal(answer.result, SASL_OK);
+    assert_int_equal(answer.who.account, user1);
+}
+
+/* Of number 0. */
+static struct desk_row last_row(struct front *f)
+{
+    struct desk_row row = {0};
+    say(f, 0, MAIL_ACCEPT_NONE, &maildrop, S(""));
+    assert_int_equal(code_of(f, 0), ERR_OK);
+    assert_true(heard.n >= sizeof(row) && heard.n % sizeof(row) == 0);
+    memcpy(&row, heard.p + heard.n - sizeof(row), sizeof(row));
+    return row;
+}
+
+static enum err_code letters_of(struct front *f, const uint32_t *uids, size_t n)
+{
+    struct desk_question q = {.verb = DESK_LETTERS, .uids = uids, .n_uids = n, .whole = true};
+    say(f, 0, MAIL_ACCEPT_NONE, &q, S(""));
+    return code_of(f, 0);
+}
+
+static enum err_code bytes_of(struct front *f, uint32_t letter, uint64_t from, uint64_t end)
+{
+    struct desk_question q = {.verb = DESK_BYTES,
+                              .piece = {.letter = letter, .from = from, .least = 1, .end = end}};
+    say(f, 0, MAIL_ACCEPT_NONE, &q, S(""));
+    return code_of(f, 0);
+}
+
+static void test_inbox(void **state)
+{
+    (void)state;
+    struct front f = front_open();
+    struct desk_letter letter;
+    struct slice prefix, parts;
+    log_in_to_inbox(&f);
+    struct desk_row row = last_row(&f);
+    uint32_t uids[] = {row.uid, row.uid + 1, row.uid};
+    assert_int_equal(letters_of(&f, uids, 3), ERR_OK);
+    struct slice rest = heard;
+    assert_int_equal(desk_letter_next(&rest, &letter, &prefix, &parts), 0);
+    assert_int_equal(letter.err, ERR_OK);
+    assert_int_equal(letter.size, row.size);
+    assert_true(slice_searchi(prefix, S("Received: from x")) >= 0 && parts.n);
+    uint64_t behind = letter.prefix_n;
+    assert_int_equal(desk_letter_next(&rest, &letter, &prefix, &parts), 0);
+    assert_int_equal(letter.err, ERR_NOTFOUND);
+    assert_int_equal(desk_letter_next(&rest, &letter, &prefix, &parts), 0);
+    assert_int_equal(letter.err, ERR_OK);
+    assert_int_equal(desk_letter_next(&rest, &letter, &prefix, &parts), -1);
+    assert_int_equal(bytes_of(&f, 2, behind, row.size), ERR_OK);
+    assert_true(slice_eq(heard, S("Subject: x\r\n\r\ntext\r\n")));
+    assert_int_equal(bytes_of(&f, 0, behind, behind + 7), ERR_OK);
+    assert_true(slice_eq(heard, S("Subject")));
+    assert_int_equal(bytes_of(&f, 0, row.size, UINT32_MAX), ERR_OK);
+    assert_int_equal(heard.n, 0);
+    BUF_SCOPE set = {0};
+    UIDSET_SCOPE gone = {0};
+    uidset_add(&gone, row.uid, row.uid);
+    uidset_pack(&gone, &set);
+    int64_t before = messages_of_user1();
+    say(&f, 0, MAIL_ACCEPT_NONE,
+        &(struct desk_question){.verb = DESK_EXPUNGE, .set = buf_slice(&set)}, S(""));
+    assert_int_equal(code_of(&f, 0), ERR_OK);
+    assert_int_equal(messages_of_user1(), before - 1);
+    front_close(&f);
+}
+
+static void test_bytes_ahead(void **state)
+{
+    (void)state;
+    struct front f = front_open();
+    struct desk_letter letter;
+    struct slice prefix, parts;
+    log_in_to_inbox(&f);
+    struct desk_row row = last_row(&f);
+    uint32_t uids[] = {row.uid, row.uid + 1, row.uid};
+    struct desk_question q = {.verb = DESK_LETTERS, .uids = uids, .n_uids = 3, .ahead = row.size};
+    say(&f, 0, MAIL_ACCEPT_NONE, &q, S(""));
+    assert_int_equal(code_of(&f, 0), ERR_OK);
+    struct slice rest = heard;
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(desk_letter_next(&rest, &letter, &prefix, &parts), 0);
+    assert_int_equal(rest.n, row.size); /* of the first one; the last is still to be had */
+    assert_true(slice_ends(rest, S("Subject: x\r\n\r\ntext\r\n")));
+    assert_int_equal(bytes_of(&f, 2, 0, 1), ERR_OK);
+    q.ahead = row.size + 1; /* a frame is never cut: all of it */
+    say(&f, 0, MAIL_ACCEPT_NONE, &q, S(""));
+    assert_int_equal(code_of(&f, 0), ERR_OK);
+    for (rest = heard; rest.n > 2 * row.size;)
+        assert_int_equal(desk_letter_next(&rest, &letter, &prefix, &parts), 0);
+    assert_int_equal(rest.n, 2 * row.size);
+    assert_int_equal(bytes_of(&f, 2, 0, 1), ERR_SYNTAX); /* they were forgotten with that */
+    front_close(&f);
+}
+
+static void test_inbox_out_of_order(void **state)
+{
+    (void)state;
+    struct front f = front_open();
+    uint32_t uid = 1;
+    say(&f, 1, MAIL_ACCEPT_NONE, &maildrop, S("")); /* nobody's */
+    assert_int_equal(code_of(&f, 1), ERR_NOPERM);
+    say(&f, 1, MAIL_ACCEPT_NONE, &to_user1, S("")); /* it brings no mail */
+    assert_int_equal(code_of(&f, 1), ERR_NOPERM);
+    log_in_to_inbox(&f);
+    assert_int_equal(letters_of(&f, &uid, 1), ERR_NOPERM); /* it has not taken INBOX */
+    assert_int_equal(bytes_of(&f, 0, 0, 1), ERR_NOPERM);
+    say(&f, 0, MAIL_ACCEPT_NONE, &leave, S(""));
+    assert_int_equal(code_of(&f, 0), ERR_NOPERM);
+    struct desk_row row = last_row(&f);
+    assert_int_equal(bytes_of(&f, 0, 0, 1), ERR_SYNTAX); /* no letters */
+    assert_int_equal(letters_of(&f, &row.uid, 1), ERR_OK);
+    assert_int_equal(bytes_of(&f, 1, 0, 1), ERR_SYNTAX);
+    assert_int_equal(bytes_of(&f, 0, row.size + 1, row.size + 2), ERR_SYNTAX);
+    assert_int_equal(bytes_of(&f, 0, 2, 1), ERR_SYNTAX);
+    say(&f, 0, MAIL_ACCEPT_NONE, &(struct desk_question){.verb = DESK_LETTERS_END}, S(""));
+    assert_int_equal(bytes_of(&f, 0, 0, 1), ERR_SYNTAX);
+    say(&f, 0, MAIL_ACCEPT_NONE, &(struct desk_question){.verb = DESK_EXPUNGE, .set = S("\x01")},
+        S(""));
+    assert_int_equal(code_of(&f, 0), ERR_SYNTAX);
+    front_close(&f);
+}
+
+/* One desk at a time has it: until it leaves, is closed, or its front ends. */
+static void test_inbox_is_locked(void **state)
+{
+    (void)state;
+    struct front f = front_open(), g = front_open();
+    log_in_to_inbox(&f);
+    log_in_to_inbox(&g);
+    last_row(&f);
+    say(&g, 0, MAIL_ACCEPT_NONE, &maildrop, S(""));
+    assert_int_equal(code_of(&g, 0), ERR_CONFLICT);
+    say(&f, 0, MAIL_ACCEPT_NONE, &leave, S(""));
+    assert_int_equal(code_of(&f, 0), ERR_OK);
+    last_row(&g);
+    say(&f, 0, MAIL_ACCEPT_NONE, &maildrop, S(""));
+    assert_int_equal(code_of(&f, 0), ERR_CONFLICT);
+    front_close(&g);
+    enum err_code code = ERR_CONFLICT;
+    for (unsigned tries = 0; code && tries < 1000; tries++, usleep(10000)) {
+        say(&f, 0, MAIL_ACCEPT_NONE, &maildrop, S(""));
+        code = code_of(&f, 0);
+    }
+    assert_int_equal(code, ERR_OK);
+    front_close(&f);
+}
+
 /* --- what ends a front -------------------------------------------------------------------------
  */
 static void test_no_questions(void **state)
@@ -273,19 +448,30 @@ static void test_no_questions(void **state)
     static const struct slice rows[] = {
         S_INIT("\x02\x01\x00\x01x\x02"),        /* VERIFY that is neither */
         S_INIT("\xff"),                         /* half a number */
-        S_INIT("\x0b\x01\x00"),                 /* no such verb */
-        S_INIT("\x04\x01\x03"),                 /* no such kind */
+        S_INIT("\x11\x01\x00"),                 /* no such verb */
+        S_INIT("\x04\x01\x04"),                 /* no such kind */
         S_INIT("\x04\xff\xff\xff\xff\x7f\x00"), /* no such number */
         S_INIT("\x04\x01\x00\x05"
-               "ab"),                                   /* an address that is cut off */
-        S_INIT("\x04\x01\x00\x01\n\x00\x00\x00"),       /* ... with a line end */
-        S_INIT("\x04\x01\x00\x01x\x00\x10\x00"),        /* NOTIFY with an unknown bit */
-        S_INIT("\x04\x01\x00\x01x\x00\x00\x00x"),       /* more behind it */
-        S_INIT("\x00\x01\x00\x04\x00\x00\x00\x00\x00"), /* a peer with an unknown bit */
-        S_INIT("\x07\x01\x00"),                         /* LOGIN_END, RESET and CLOSE */
-        S_INIT("\x08\x01\x00"),                         /* for a desk that is not there */
-        S_INIT("\x09\x01\x00"),
-        S_INIT("\x0a\x00\x00"), /* who is connected: nobody asked */
+               "ab"),                                             /* an address that is cut off */
+        S_INIT("\x04\x01\x00\x01\n\x00\x00\x00"),                 /* ... with a line end */
+        S_INIT("\x04\x01\x00\x01x\x00\x10\x00"),                  /* NOTIFY with an unknown bit */
+        S_INIT("\x04\x01\x00\x01x\x00\x00\x00x"),                 /* more behind it */
+        S_INIT("\x00\x01\x00\x00\x04\x00\x00\x00\x00\x00"),       /* a peer with an unknown bit */
+        S_INIT("\x07\x01\x03\x02\x00\x00\x00\x00\x00\x00\x00"),   /* PASSWORD for no service */
+        S_INIT("\x07\x01\x03\x01\x03\x00\x00\x00\x00\x01x\x05y"), /* ... that is cut off */
+        S_INIT("\x08\x01\x03\xff\xff\xff\xff\x7f"),               /* MAILDROP behind no uid */
+        S_INIT("\x09\x01\x03\x02\x00\x00"),                       /* LETTERS, half of them whole */
+        S_INIT("\x09\x01\x03\x00\x00\x41"),                       /* too many of them */
+        S_INIT("\x09\x01\x03\x00\x00\x02\x01"),                   /* fewer than it says */
+        S_INIT("\x0a\x01\x03\x40\x00\x01\x01"),                   /* BYTES of none of them */
+        S_INIT("\x0a\x01\x03\x00\x00\x81\x80\x40\x01"),           /* too many at once */
+        S_INIT("\x0a\x01\x03\x00\x00\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), /* to nowhere */
+        S_INIT("\x0b\x01\x03\x02\x01"), /* EXPUNGE of a set that is cut off */
+        S_INIT("\x0c\x01\x00"),         /* LOGIN_END, RESET, LETTERS_END */
+        S_INIT("\x0d\x01\x00"),         /* and CLOSE for a desk that is not there */
+        S_INIT("\x0e\x01\x00"),
+        S_INIT("\x0f\x01\x00"),
+        S_INIT("\x10\x00\x00"), /* who is connected: nobody asked */
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct front f = front_open();
@@ -454,6 +640,10 @@ int main(void)
         cmocka_unit_test(test_verify_is_a_setting),
         cmocka_unit_test(test_from_is_looked_at),
         cmocka_unit_test(test_out_of_order),
+        cmocka_unit_test(test_inbox),
+        cmocka_unit_test(test_bytes_ahead),
+        cmocka_unit_test(test_inbox_out_of_order),
+        cmocka_unit_test(test_inbox_is_locked),
         cmocka_unit_test(test_no_questions),
         cmocka_unit_test(test_received_is_one_field),
         cmocka_unit_test(test_lengths),

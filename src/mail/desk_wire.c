@@ -5,10 +5,12 @@
 
 #include "base/varint.h"
 #include "io/conn.h"
+#include "io/lane.h"
 #include "proto/smtp/command.h"
 
 enum {
     ADDRESS_MAX = 1024,
+    NAME_MAX_BYTES = 1024,
     TEXT_MAX = 8 * 1024,
     LOGIN_MAX = 16 * 1024,
     BINDING_MAX = 256,
@@ -84,33 +86,63 @@ static int get_in(struct slice *in, struct desk_asked *a)
     return 0;
 }
 
-static void put_login(const struct desk_question *q, struct buf *out)
+static const struct slice services[] = {S_INIT("smtp"), S_INIT("pop3")};
+enum { SERVICE_LAST = sizeof(services) / sizeof(services[0]) - 1 };
+
+static void put_peer(const struct auth_peer *p, struct buf *out)
 {
-    const struct auth_peer *p = q->peer;
+    uint64_t service = SERVICE_LAST;
+    while (service && !slice_eq(services[service], p->service))
+        service--;
+    varint_add(out, service);
     varint_add(out, (p->tls ? PEER_TLS : 0) | (p->plain_ok ? PEER_PLAIN_OK : 0));
     put_text(out, p->address);
     put_text(out, p->binding_exporter);
     put_text(out, p->binding_end_point);
     put_text(out, p->binding_unique);
+}
+
+static int get_peer(struct slice *in, struct desk_asked *a)
+{
+    struct auth_peer *p = &a->peer;
+    uint64_t service, flags;
+    if (get_number(in, SERVICE_LAST, &service) || get_number(in, PEER_ALL, &flags) ||
+        get_line(in, 63, &p->address) || get_text(in, BINDING_MAX, &p->binding_exporter) ||
+        get_text(in, BINDING_MAX, &p->binding_end_point) ||
+        get_text(in, BINDING_MAX, &p->binding_unique))
+        return -1;
+    p->service = services[service];
+    p->tls = flags & PEER_TLS;
+    p->plain_ok = flags & PEER_PLAIN_OK;
+    a->q.peer = p;
+    return 0;
+}
+
+static void put_login(const struct desk_question *q, struct buf *out)
+{
+    put_peer(q->peer, out);
     put_text(out, q->mechanism);
     put_in(q, out);
 }
 
 static int get_login(struct slice *in, struct desk_asked *a)
 {
-    struct auth_peer *p = &a->peer;
-    uint64_t flags;
-    if (get_number(in, PEER_ALL, &flags) || get_line(in, 63, &p->address) ||
-        get_text(in, BINDING_MAX, &p->binding_exporter) ||
-        get_text(in, BINDING_MAX, &p->binding_end_point) ||
-        get_text(in, BINDING_MAX, &p->binding_unique) || get_line(in, 64, &a->q.mechanism) ||
-        get_in(in, a))
-        return -1;
-    p->service = S("smtp");
-    p->tls = flags & PEER_TLS;
-    p->plain_ok = flags & PEER_PLAIN_OK;
-    a->q.peer = p;
-    return 0;
+    return get_peer(in, a) || get_line(in, 64, &a->q.mechanism) || get_in(in, a) ? -1 : 0;
+}
+
+static void put_password(const struct desk_question *q, struct buf *out)
+{
+    put_peer(q->peer, out);
+    put_text(out, q->name);
+    put_text(out, q->in);
+}
+
+static int get_password(struct slice *in, struct desk_asked *a)
+{
+    return get_peer(in, a) || get_text(in, NAME_MAX_BYTES, &a->q.name) ||
+                   get_text(in, LOGIN_MAX, &a->q.in)
+               ? -1
+               : 0;
 }
 
 static void put_verify(const struct desk_question *q, struct buf *out)
@@ -203,6 +235,76 @@ static int get_accept(struct slice *in, struct desk_asked *a)
     return 0;
 }
 
+static void put_maildrop(const struct desk_question *q, struct buf *out)
+{
+    varint_add(out, q->uid);
+}
+
+static int get_maildrop(struct slice *in, struct desk_asked *a)
+{
+    uint64_t uid;
+    if (get_number(in, UINT32_MAX, &uid))
+        return -1;
+    a->q.uid = (uint32_t)uid;
+    return 0;
+}
+
+static void put_letters(const struct desk_question *q, struct buf *out)
+{
+    varint_add(out, q->whole);
+    varint_add(out, q->ahead);
+    varint_add(out, q->n_uids);
+    for (size_t i = 0; i < q->n_uids; i++)
+        varint_add(out, q->uids[i]);
+}
+
+static int get_letters(struct slice *in, struct desk_asked *a)
+{
+    uint64_t whole, n, uid;
+    if (get_number(in, 1, &whole) || get_number(in, DESK_PIECE_MAX, &a->q.ahead) ||
+        get_number(in, DESK_LETTERS_MAX, &n))
+        return -1;
+    for (uint64_t i = 0; i < n; i++) {
+        if (get_number(in, UINT32_MAX, &uid))
+            return -1;
+        a->uids[i] = (uint32_t)uid;
+    }
+    a->q.whole = whole;
+    a->q.uids = a->uids;
+    a->q.n_uids = n;
+    return 0;
+}
+
+static void put_bytes(const struct desk_question *q, struct buf *out)
+{
+    const struct desk_piece *p = &q->piece;
+    varint_add(out, p->letter);
+    varint_add(out, p->from);
+    varint_add(out, p->least);
+    varint_add(out, p->end);
+}
+
+static int get_bytes(struct slice *in, struct desk_asked *a)
+{
+    struct desk_piece *p = &a->q.piece;
+    uint64_t letter;
+    if (get_number(in, DESK_LETTERS_MAX - 1, &letter) || get_number(in, INT64_MAX, &p->from) ||
+        get_number(in, DESK_PIECE_MAX, &p->least) || get_number(in, INT64_MAX, &p->end))
+        return -1;
+    p->letter = (uint32_t)letter;
+    return 0;
+}
+
+static void put_expunge(const struct desk_question *q, struct buf *out)
+{
+    put_text(out, q->set);
+}
+
+static int get_expunge(struct slice *in, struct desk_asked *a)
+{
+    return get_text(in, LANE_MESSAGE_MAX, &a->q.set);
+}
+
 static int get_login_on(struct slice *in, struct desk_asked *a)
 {
     return get_in(in, a);
@@ -220,6 +322,11 @@ static const struct {
     [DESK_RECIPIENT] = {put_recipient, get_recipient, false},
     [DESK_BODY] = {NULL, NULL, true},
     [DESK_ACCEPT] = {put_accept, get_accept, true},
+    [DESK_PASSWORD] = {put_password, get_password, false},
+    [DESK_MAILDROP] = {put_maildrop, get_maildrop, false},
+    [DESK_LETTERS] = {put_letters, get_letters, false},
+    [DESK_BYTES] = {put_bytes, get_bytes, false},
+    [DESK_EXPUNGE] = {put_expunge, get_expunge, false},
     [DESK_SESSIONS] = {NULL, NULL, true},
 };
 
@@ -238,7 +345,7 @@ int desk_question_parse(struct slice in, struct desk_asked *ret)
     uint64_t verb, kind;
     *ret = (struct desk_asked){0};
     if (get_number(&in, DESK_SESSIONS, &verb) || get_number(&in, UINT32_MAX, &ret->number) ||
-        get_number(&in, MAIL_ACCEPT_LMTP, &kind))
+        get_number(&in, MAIL_ACCEPT_NONE, &kind))
         return -1;
     ret->q.verb = (enum desk_verb)verb;
     ret->kind = (enum mail_accept_kind)kind;
@@ -338,7 +445,7 @@ static int get_who(struct slice *in, struct identity *ret)
 }
 
 int desk_answer_parse(struct slice in, struct arena *arena, uint64_t *ret_number,
-                      struct desk_answer *ret)
+                      struct desk_answer *ret, struct slice *ret_rest)
 {
     uint64_t unqualified, result;
     *ret = (struct desk_answer){0};
@@ -356,7 +463,8 @@ int desk_answer_parse(struct slice in, struct arena *arena, uint64_t *ret_number
         return -1;
     ret->unqualified = unqualified;
     ret->result = (enum sasl_result)result;
-    return in.n == 0 ? 0 : -1;
+    *ret_rest = in;
+    return 0;
 }
 
 /* --- who is connected ------------------------------------------------------------------------ */

@@ -33,8 +33,9 @@ static void answer(struct slice in)
 {
     ARENA_SCOPE arena = {.limit = 1 << 20};
     struct desk_answer a;
+    struct slice rest;
     uint64_t number;
-    desk_answer_parse(in, &arena, &number, &a);
+    desk_answer_parse(in, &arena, &number, &a, &rest);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)

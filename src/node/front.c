@@ -1,5 +1,6 @@
-/* front.c - a front has one loop, one listening socket of each port, and one ring. It ends without
-   undoing its start: there is nothing that would need it. */
+/* front.c - a front has one loop, threads for jobs that wait for the worker's answers, one
+   listening socket of each port, and one ring. It ends without undoing its start: there is nothing
+   that would need it. */
 #include "node/front.h"
 
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "io/conn.h"
+#include "io/job.h"
 #include "io/loop.h"
 #include "io/tls.h"
 #include "mail/desk_far.h"
@@ -23,13 +25,14 @@
 #include "node/state.h"
 #include "node/worker.h"
 
-SETTING(
-    node, fronts, INT, 0, 0, FRONTS_MAX,
-    "Processes without files and database that talk to strangers over SMTP, submission and LMTP, "
-    "and ask the worker what they have to know. 0: the worker does that itself. In fronts "
-    "io.per_address_max and io.connections_max count for each of them.");
+SETTING(node, fronts, INT, 0, 0, FRONTS_MAX,
+        "Processes without files and database that talk to strangers over SMTP, submission, LMTP "
+        "and POP3, and ask the worker what they have to know. 0: the worker does that itself. In "
+        "fronts io.per_address_max and io.connections_max count for each of them.");
 SETTING_AT_START(node, fronts);
 SETTING_DECLARE(node, drain_time);
+
+enum { READERS = 8 };
 
 unsigned fronts_wanted(void)
 {
@@ -90,7 +93,8 @@ static int start(const struct serve *s, struct node_sockets *sockets, unsigned i
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
     tzset();
-    if (certificates_load(s, e) || sandbox_enter_front(s->state_dir, e) || loops_start(1, e))
+    if (certificates_load(s, e) || sandbox_enter_front(s->state_dir, e) || loops_start(1, e) ||
+        jobs_start(1, READERS, e))
         return -1;
     loop_call(loop_at(0), connect_to_worker, &far);
     if (far.err.code)

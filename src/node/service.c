@@ -14,7 +14,7 @@ static const struct node_service services[] = {
     {SERVICE_SUBMISSION, smtp_init, &smtp_ops, &smtp_profile_submission, NULL, true},
     {SERVICE_LMTP, smtp_init, &smtp_ops, &smtp_profile_lmtp, NULL, true},
     {SERVICE_IMAP, imap_init, &imap_ops, NULL, "imap", false},
-    {SERVICE_POP3, pop3_init, &pop3_ops, NULL, "pop3", false},
+    {SERVICE_POP3, pop3_init, &pop3_ops, NULL, "pop3", true},
 };
 
 static const struct part {

@@ -1,55 +1,20 @@
-/* cmd_auth.c - AUTH: RFC 5034. */
-#include <stdlib.h>
-
+/* cmd_auth.c - AUTH: RFC 5034. The desk has the exchange; between its answers the session reads one
+   line, the client's answer. */
 #include "base/base64.h"
-#include "base/list.h"
 #include "mail/login.h"
 #include "pop3/session.h"
 
-struct auth_job {
-    struct pop3_job base;
-    struct login_step step;
-    struct pop3_entry entry;
-    bool entering;
-};
-
+/* What is known of somebody who is not logged in yet is forgotten with the exchange. */
 void pop3_auth_end(struct pop3_session *s)
 {
-    login_exchange_free(s->auth);
-    s->auth = NULL;
     s->auth_line = false;
-    if (s->state == POP3_AUTHORIZATION)
+    if (s->authenticating)
+        desk_tell(s->desk, DESK_LOGIN_END);
+    s->authenticating = false;
+    if (s->state == POP3_AUTHORIZATION && s->who.account) { /* the desk has let them in already */
+        pop3_leave_desk(s);
         s->who = (struct identity){0};
-}
-
-static enum job_next run_enter(struct job *job, struct txn *txn)
-{
-    struct auth_job *j = list_entry(job, struct auth_job, base.job);
-    (void)txn;
-    pop3_enter(&j->entry, &job->err);
-    return JOB_DONE;
-}
-
-/* With nothing more to say to the client, the mailbox is opened in the same go. */
-static enum job_next run_step(struct job *job, struct txn *txn)
-{
-    struct auth_job *j = list_entry(job, struct auth_job, base.job);
-    (void)txn;
-    login_step_run(&j->step, &job->err);
-    if (j->step.result != SASL_OK || j->step.out.n)
-        return JOB_DONE;
-    j->entry.who = j->step.who;
-    j->entry.logged_in = j->entering = true;
-    job->place = PLACE_READ;
-    job->run = run_enter;
-    return JOB_MOVE;
-}
-
-static void clear(struct pop3_job *base)
-{
-    struct auth_job *j = list_entry(base, struct auth_job, base);
-    login_step_done(&j->step);
-    pop3_entry_clear(&j->entry);
+    }
 }
 
 static void challenge(struct pop3_session *s, struct slice text)
@@ -62,49 +27,41 @@ static void challenge(struct pop3_session *s, struct slice text)
     s->auth_line = true;
 }
 
-static void stepped(struct pop3_session *s, struct pop3_job *base)
+static void stepped(struct pop3_session *s, const struct desk_answer *a)
 {
-    struct auth_job *j = list_entry(base, struct auth_job, base);
-    const struct err *e = &base->job.err;
-    if (j->entering) {
-        pop3_auth_end(s);
-        pop3_entered(s, &j->entry, e);
-    } else if (j->step.result == SASL_FAIL) {
-        pop3_auth_end(s);
-        if (e->code == ERR_UNSUPPORTED || e->code == ERR_SYNTAX)
-            pop3_err(s, "", e->text);
-        else
-            pop3_entered(s, &j->entry, e);
-    } else {
-        if (j->step.result == SASL_OK) /* the server's last word is a challenge too */
-            s->who = j->step.who;
-        challenge(s, buf_slice(&j->step.out));
-    }
+    const struct err *e = &a->err;
+    s->authenticating = a->result == SASL_MORE;
+    if (a->result == SASL_OK)
+        s->who = a->who;
+    if (a->result == SASL_FAIL && (e->code == ERR_UNSUPPORTED || e->code == ERR_SYNTAX))
+        pop3_err(s, "", e->text);
+    else if (a->result == SASL_FAIL)
+        pop3_refused(s, e);
+    else if (a->result == SASL_MORE ||
+             a->challenge.n) /* the server's last word is a challenge too */
+        challenge(s, a->challenge);
+    else
+        pop3_enter(s);
 }
 
-static struct auth_job *job_new(void)
+/* text: base 64; p == NULL: there is none. */
+static void ask(struct pop3_session *s, struct desk_question *q, struct slice text)
 {
-    struct auth_job *j = calloc(1, sizeof(*j));
-    BUG_IF(!j);
-    j->base.clear = clear;
-    return j;
-}
-
-static void start(struct pop3_session *s, struct slice text)
-{
-    struct auth_job *j = job_new();
+    BUF_SCOPE in = {.max = 16 * 1024};
     struct err e = {0};
-    if (login_step_init(&j->step, s->auth, text, &e)) {
-        clear(&j->base);
-        free(j);
+    if (text.n && base64_decode(&in, text, &e)) {
         pop3_auth_end(s);
         if (e.code == ERR_BUSY)
             pop3_err(s, "[SYS/TEMP]", "not now, try again later");
         else
             pop3_err(s, "", "that is not base 64");
-        return;
+    } else {
+        q->has_in = text.p != NULL;
+        q->in = buf_slice(&in);
+        pop3_ask(s, q, stepped);
     }
-    pop3_run(s, &j->base, PLACE_CPU, 0, run_step, stepped);
+    if (in.p)
+        explicit_bzero(in.p, in.cap);
 }
 
 void pop3_auth_line(struct pop3_session *s, struct slice line)
@@ -114,12 +71,9 @@ void pop3_auth_line(struct pop3_session *s, struct slice line)
         pop3_auth_end(s);
         pop3_err(s, "", "cancelled");
     } else if (s->who.account) { /* the answer to the server's last word */
-        struct auth_job *j = job_new();
-        j->entry.who = s->who;
-        j->entry.logged_in = j->entering = true;
-        pop3_run(s, &j->base, PLACE_READ, 0, run_enter, stepped);
+        pop3_enter(s);
     } else {
-        start(s, line);
+        ask(s, &(struct desk_question){.verb = DESK_LOGIN_ON}, line);
     }
 }
 
@@ -150,6 +104,9 @@ void pop3_cmd_auth(struct pop3_session *s, const struct pop3_command *c)
         return;
     }
     struct slice initial = c->n < 2 ? SNONE : slice_eq(c->args[1], S("=")) ? S("") : c->args[1];
-    s->auth = login_exchange_new(s->c, "pop3", conn_peer(s->c), c->args[0]);
-    start(s, initial);
+    struct login_peer peer;
+    login_peer_init(&peer, s->c, "pop3", conn_peer(s->c));
+    ask(s, &(struct desk_question){.verb = DESK_LOGIN, .peer = &peer.peer, .mechanism = c->args[0]},
+        initial);
+    login_peer_done(&peer);
 }

@@ -1,48 +1,68 @@
 /* enter.c - from the authorization state to the transaction state: one session a mailbox, and INBOX
    as it is now. RFC 1939 4, RFC 2449 8.1.1 and RFC 3206 for the response codes. */
-#include "pop3/lock.h"
+#include <stdlib.h>
+
+#include "base/list.h"
 #include "pop3/session.h"
 
-void pop3_enter(struct pop3_entry *en, struct err *e)
-{
-    en->locked = pop3_lock(en->who.account);
-    en->in_use = !en->locked;
-    if (en->locked)
-        maildrop_open(&en->drop, en->who.account, e);
-}
+struct enter_job {
+    struct pop3_job base;
+    struct desk *desk;
+    struct maildrop drop;
+};
 
-static void refused(struct pop3_session *s, const struct pop3_entry *en, const struct err *e)
+void pop3_refused(struct pop3_session *s, const struct err *e)
 {
-    if (!en->logged_in && e->code == ERR_AUTH)
+    if (e->code == ERR_AUTH)
         pop3_err(s, "[AUTH]", "wrong name or password");
-    else if (!en->logged_in && e->code == ERR_NOPERM)
+    else if (e->code == ERR_NOPERM)
         pop3_err(s, "[AUTH]", "not allowed on this connection");
     else
         pop3_err(s, "[SYS/TEMP]", "not now, try again later");
 }
 
-void pop3_entered(struct pop3_session *s, struct pop3_entry *en, const struct err *e)
+static enum job_next run(struct job *job, struct txn *txn)
 {
-    if (en->in_use) {
+    struct enter_job *j = list_entry(job, struct enter_job, base.job);
+    (void)txn;
+    maildrop_open(&j->drop, j->desk, &job->err);
+    return JOB_DONE;
+}
+
+/* Who was let in and finds no mailbox may try again, as somebody else too. */
+static void locked_out(struct pop3_session *s, const struct err *e)
+{
+    pop3_leave_desk(s);
+    s->who = (struct identity){0};
+    if (e->code == ERR_CONFLICT)
         pop3_err(s, "[IN-USE]", "another session has the mailbox");
+    else
+        pop3_err(s, "[SYS/TEMP]", "not now, try again later");
+}
+
+static void finish(struct pop3_session *s, struct pop3_job *base)
+{
+    struct enter_job *j = list_entry(base, struct enter_job, base);
+    if (base->job.err.code) {
+        locked_out(s, &base->job.err);
         return;
     }
-    if (e->code) {
-        refused(s, en, e);
-        return;
-    }
-    s->who = en->who;
-    s->drop = en->drop;
-    s->locked = true;
-    en->drop = (struct maildrop){0};
-    en->locked = false;
+    s->drop = j->drop;
+    j->drop = (struct maildrop){0};
     s->state = POP3_TRANSACTION;
     pop3_ok(s, "%zu messages, %llu octets", s->drop.n, (unsigned long long)s->drop.bytes);
 }
 
-void pop3_entry_clear(struct pop3_entry *en)
+static void clear(struct pop3_job *base)
 {
-    if (en->locked)
-        pop3_unlock(en->who.account);
-    maildrop_done(&en->drop);
+    maildrop_done(&list_entry(base, struct enter_job, base)->drop);
+}
+
+void pop3_enter(struct pop3_session *s)
+{
+    struct enter_job *j = calloc(1, sizeof(*j));
+    BUG_IF(!j);
+    j->desk = s->desk;
+    j->base.clear = clear;
+    pop3_run(s, &j->base, run, finish);
 }

@@ -1,15 +1,14 @@
-/* maildrop.c - reading INBOX once, and the expunge at the end. An item that stands in INBOX twice
-   (by COPY) has its uid behind its second UIDL, because unique-ids must differ. */
+/* maildrop.c - what INBOX held when the session began, and what is marked. An item that stands in
+   INBOX twice (by COPY) has its uid behind its second UIDL, because unique-ids must differ. */
 #include "pop3/maildrop.h"
 
 #include <stdlib.h>
 
 #include "base/setting.h"
+#include "base/uidset.h"
 
 SETTING(pop3, messages_max, INT, 500000, 100, 10000000,
         "Messages of INBOX that a session shows; those after are shown when some are deleted.");
-
-enum { INBOX = 1 };
 
 void maildrop_done(struct maildrop *d)
 {
@@ -17,7 +16,7 @@ void maildrop_done(struct maildrop *d)
     *d = (struct maildrop){0};
 }
 
-static int add(struct maildrop *d, const struct entry *en, struct err *e)
+static int add(struct maildrop *d, const struct desk_row *row, struct err *e)
 {
     if (d->n == d->cap) {
         size_t cap = d->cap ? 2 * d->cap : 64;
@@ -27,9 +26,8 @@ static int add(struct maildrop *d, const struct entry *en, struct err *e)
         d->list = more;
         d->cap = cap;
     }
-    d->list[d->n++] =
-        (struct pop3_message){.item = en->item, .size = (uint64_t)en->size, .uid = en->uid};
-    d->bytes += (uint64_t)en->size;
+    d->list[d->n++] = (struct pop3_message){.item = row->item, .size = row->size, .uid = row->uid};
+    d->bytes += row->size;
     return 0;
 }
 
@@ -57,25 +55,36 @@ static int find_copies(struct maildrop *d, struct err *e)
     return 0;
 }
 
-int maildrop_open(struct maildrop *d, uint64_t account, struct err *e)
+static bool is_full(const struct maildrop *d)
 {
-    struct txn *t;
-    struct entry_walk *w;
-    struct entry en;
-    int more = -1;
-    *d = (struct maildrop){.account = account};
-    if (txn_read(account, &t, e))
+    return d->n >= (size_t)setting_get(&set_pop3_messages_max);
+}
+
+/* 1 when there may be more, 0, -1 */
+static int ask(struct maildrop *d, struct desk *desk, struct err *e)
+{
+    BUF_SCOPE rows = {0};
+    struct desk_question q = {.verb = DESK_MAILDROP, .into = &rows};
+    struct desk_row row;
+    if (d->n)
+        q.uid = d->list[d->n - 1].uid;
+    if (desk_call(desk, &q, e))
         return -1;
-    if (entry_walk_open(t, INBOX, account, NULL, ENTRY_ITEM, &w, e) == 0) {
-        while (d->n < (size_t)setting_get(&set_pop3_messages_max) &&
-               (more = entry_walk_next(w, &en, e)) > 0)
-            if (add(d, &en, e)) {
-                more = -1;
-                break;
-            }
-        entry_walk_close(w);
+    for (size_t at = 0; at + sizeof(row) <= rows.n && !is_full(d); at += sizeof(row)) {
+        memcpy(&row, rows.p + at, sizeof(row));
+        if (add(d, &row, e))
+            return -1;
     }
-    txn_end(t);
+    return rows.n && !is_full(d);
+}
+
+int maildrop_open(struct maildrop *d, struct desk *desk, struct err *e)
+{
+    int more;
+    *d = (struct maildrop){0};
+    do
+        more = ask(d, desk, e);
+    while (more > 0);
     if (more < 0 || find_copies(d, e)) {
         maildrop_done(d);
         return -1;
@@ -84,45 +93,13 @@ int maildrop_open(struct maildrop *d, uint64_t account, struct err *e)
     return 0;
 }
 
-static int open_message(const struct entry *en, struct message_bytes **ret,
-                        struct surrogate **ret_surrogate, struct err *e)
+void maildrop_marked(const struct maildrop *d, struct buf *uids)
 {
-    if (message_open(en, ret, e))
-        return -1;
-    if (ret_surrogate && surrogate_make(en, *ret, ret_surrogate, e)) {
-        message_close(*ret);
-        *ret = NULL;
-        return -1;
-    }
-    return 0;
-}
-
-int maildrop_message(const struct maildrop *d, struct txn *t, size_t i, struct message_bytes **ret,
-                     struct surrogate **ret_surrogate, struct err *e)
-{
-    UIDSET_SCOPE uids = {0};
-    struct entry_walk *w;
-    struct entry en;
-    int bad = -1;
-    uidset_add(&uids, d->list[i].uid, d->list[i].uid);
-    if (entry_walk_open(t, INBOX, d->account, &uids, ENTRY_BYTES, &w, e) == 0) {
-        int more = entry_walk_next(w, &en, e);
-        if (more == 0)
-            err_set(e, ERR_NOTFOUND, "message was removed by another session");
-        if (more > 0)
-            bad = open_message(&en, ret, ret_surrogate, e);
-        entry_walk_close(w);
-    }
-    return bad;
-}
-
-int maildrop_expunge(const struct maildrop *d, struct txn *t, struct err *e)
-{
-    UIDSET_SCOPE uids = {0}, gone = {0};
+    UIDSET_SCOPE set = {0};
     for (size_t i = 0; i < d->n; i++)
         if (d->list[i].deleted)
-            uidset_add(&uids, d->list[i].uid, d->list[i].uid);
-    return entry_expunge(t, INBOX, &uids, false, &gone, e);
+            uidset_add(&set, d->list[i].uid, d->list[i].uid);
+    uidset_pack(&set, uids);
 }
 
 void maildrop_mark(struct maildrop *d, size_t i)

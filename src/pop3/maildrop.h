@@ -1,8 +1,7 @@
 /* maildrop.h - INBOX as a POP3 session sees it: fixed when it logs in, message numbers from 1. */
 #pragma once
 
-#include "pop3/surrogate.h"
-#include "store/message.h"
+#include "mail/desk.h"
 
 struct pop3_message {
     uint64_t item, size;
@@ -12,19 +11,16 @@ struct pop3_message {
 };
 
 struct maildrop {
-    uint64_t account;
     struct pop3_message *list;
     size_t n, cap;
     size_t kept; /* not marked */
     uint64_t bytes;
 };
 
-/* READ jobs. ret_surrogate NULL: the client takes UTF-8; else NULL in it: nothing to change. */
-int maildrop_open(struct maildrop *d, uint64_t account, struct err *e);
-int maildrop_message(const struct maildrop *d, struct txn *t, size_t i, struct message_bytes **ret,
-                     struct surrogate **ret_surrogate, struct err *e);
-/* WRITE job: what is marked goes, in one change. */
-int maildrop_expunge(const struct maildrop *d, struct txn *t, struct err *e);
+/* In a job: asks the desk for all there is. */
+int maildrop_open(struct maildrop *d, struct desk *desk, struct err *e);
+/* What is marked: uidset_pack(). */
+void maildrop_marked(const struct maildrop *d, struct buf *uids);
 
 void maildrop_done(struct maildrop *d);
 void maildrop_mark(struct maildrop *d, size_t i);

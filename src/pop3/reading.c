@@ -1,7 +1,7 @@
-/* reading.c - messages on their way to the client: RETR (RFC 1939 5) and TOP (7). A READ job reads
-   as many of the messages that were asked for in a row (RFC 2449 6.6, pipelining) as make one
-   piece, or a piece of a large one; the next one is read while it is sent, so that a slow client
-   costs two pieces of memory. */
+/* reading.c - messages on their way to the client: RETR (RFC 1939 5) and TOP (7). The desk is asked
+   for as many of the messages that were named in a row (RFC 2449 6.6, pipelining) as make one
+   piece, or for a piece of a large one; the next one is read while it is sent, so that a slow
+   client costs two pieces of memory. What takes more than copying, surrogates, is a job's work. */
 #include "pop3/reading.h"
 
 #include <stdlib.h>
@@ -17,17 +17,18 @@ SETTING(pop3, surrogates, BOOL, 1, 0, 1,
 enum {
     PIECE = 128 * 1024,
     OUTPUT_READY = 64 * 1024, /* under so much unsent the next piece is read at once */
-    ROW = 64,                 /* messages of one job */
-    NONE = UINT32_MAX,        /* in place of an index: there is no such message */
     DIGITS = 10,
 };
 
 struct read_job {
     struct pop3_job base;
-    struct maildrop drop; /* borrowed */
-    uint32_t row[ROW];
+    struct desk *desk;
+    uint32_t row[DESK_LETTERS_MAX]; /* uids; 0: there is no such message */
     size_t n;
-    uint64_t bytes; /* of the messages in the row */
+    uint64_t bytes;             /* of the messages in the row */
+    struct buf in;              /* what the desk brought: letters, */
+    struct slice letters, hand; /* and bytes of the first of them */
+    bool waits;                 /* it runs as a job */
     struct pop3_reading r;
     struct buf out;
     unsigned errors, retrieved;
@@ -37,28 +38,37 @@ struct read_job {
 
 static void reading_close(struct pop3_reading *r)
 {
-    if (r->bytes)
-        message_close(r->bytes);
     surrogate_free(r->surrogate);
-    r->bytes = NULL;
+    r->letter.desk = NULL;
     r->surrogate = NULL;
+}
+
+static void job_free(struct read_job *j)
+{
+    if (!j)
+        return;
+    reading_close(&j->r);
+    buf_done(&j->in);
+    buf_done(&j->out);
+    free(j);
 }
 
 void pop3_reading_end(struct pop3_session *s)
 {
     reading_close(&s->reading);
+    if (s->reading.kept)
+        desk_tell(s->desk, DESK_LETTERS_END);
     s->reading = (struct pop3_reading){0};
-    free(s->gathered);
-    s->gathered = NULL;
+    job_free(s->gathered);
+    job_free(s->asked);
+    s->gathered = s->asked = NULL;
 }
 
-/* The next piece of r->bytes behind j->out; what needs no doubled dots is not copied. */
-static int read_piece(struct read_job *j, struct err *e)
+/* --- composing the answer -------------------------------------------------------------------- */
+/* What was read to the end of j->out; what needs no doubled dots is not copied. */
+static int pass_on(struct read_job *j, size_t from, struct err *e)
 {
     struct pop3_reading *r = &j->r;
-    size_t from = j->out.n;
-    if (surrogate_read(r->surrogate, r->bytes, &r->at, &j->out, e))
-        return -1;
     struct slice text = slice_from(buf_slice(&j->out), from);
     if (r->is_top)
         text.n = pop3_top_feed(&r->top, text);
@@ -69,10 +79,26 @@ static int read_piece(struct read_job *j, struct err *e)
         j->out.n = from;
         dot_write(&r->dots, buf_slice(&raw), &j->out);
     }
-    j->last = r->at >= message_size(r->bytes) || (r->is_top && r->top.done);
+    j->last = r->at >= r->letter.size || (r->is_top && r->top.done);
     if (j->last)
         dot_finish(&r->dots, &j->out);
     return j->out.failed ? err_set(e, ERR_LIMIT, "piece is too large") : 0;
+}
+
+static int read_piece(struct read_job *j, struct err *e)
+{
+    struct pop3_reading *r = &j->r;
+    size_t from = j->out.n;
+    uint64_t least = r->is_top || from >= PIECE ? 1 : PIECE - from;
+    return surrogate_read(r->surrogate, &r->letter, &r->at, least, &j->out, e) ||
+                   pass_on(j, from, e)
+               ? -1
+               : 0;
+}
+
+static bool has_more(const struct pop3_reading *r)
+{
+    return r->letter.waits || r->at < r->letter.hand.n;
 }
 
 /* A piece of the message under way, or all of it. */
@@ -81,7 +107,7 @@ static int read_on(struct read_job *j, bool all, struct err *e)
     do
         if (read_piece(j, e))
             return -1;
-    while (!j->last && (all || j->out.n < PIECE));
+    while (!j->last && has_more(&j->r) && (all || j->out.n < PIECE));
     return 0;
 }
 
@@ -99,20 +125,34 @@ static void refuse(struct read_job *j, size_t from, const struct err *e)
     reading_close(&j->r);
 }
 
-/* One message of the row; only the last one may need another job. */
-static void read_one(struct read_job *j, struct txn *t, uint32_t index, bool all)
+/* One message of the row; only the last one may need another piece. */
+static void read_one(struct read_job *j, uint32_t index, bool all)
 {
+    struct pop3_reading *r = &j->r;
     size_t from = j->out.n;
     struct err e = {0};
-    j->r.at = 0;
-    j->r.dots = (struct dot_writer){0};
-    if (index == NONE ||
-        maildrop_message(&j->drop, t, index, &j->r.bytes, j->utf8 ? NULL : &j->r.surrogate, &e)) {
+    struct desk_letter told = {.err = ERR_BUSY};
+    struct slice prefix, parts;
+    r->at = 0;
+    r->dots = (struct dot_writer){0};
+    if (desk_letter_next(&j->letters, &told, &prefix, &parts) || told.err) {
+        err_set(&e, told.err, "the message cannot be had");
+        refuse(j, from, &e);
+        return;
+    }
+    uint64_t hand = told.size < j->hand.n ? told.size : j->hand.n;
+    r->letter = (struct letter){.desk = j->desk,
+                                .index = index,
+                                .size = told.size,
+                                .hand = slice_sub(j->hand, 0, hand),
+                                .waits = j->waits};
+    j->hand = slice_from(j->hand, hand);
+    if (!j->utf8 && surrogate_make(prefix, parts, &r->letter, &r->surrogate, &e)) {
         refuse(j, from, &e);
         return;
     }
     buf_addf(&j->out, "+OK %llu octets\r\n",
-             (unsigned long long)surrogate_size(j->r.surrogate, j->r.bytes));
+             (unsigned long long)surrogate_size(r->surrogate, &r->letter));
     if (read_on(j, all, &e)) {
         refuse(j, from, &e);
         return;
@@ -120,40 +160,54 @@ static void read_one(struct read_job *j, struct txn *t, uint32_t index, bool all
     if (!j->last)
         return;
     j->retrieved++;
-    reading_close(&j->r);
+    reading_close(r);
 }
 
-static enum job_next run(struct job *job, struct txn *txn)
+static void read_row(struct read_job *j)
 {
-    struct read_job *j = list_entry(job, struct read_job, base.job);
-    struct txn *t;
-    (void)txn;
-    if (!j->first) {
-        read_on(j, false, &job->err);
-        return JOB_DONE;
-    }
-    if (txn_read(j->drop.account, &t, &job->err))
-        return JOB_DONE;
+    uint32_t index = 0;
     for (size_t i = 0; i < j->n; i++)
-        read_one(j, t, j->row[i], i + 1 < j->n);
-    txn_end(t);
-    return JOB_DONE;
+        if (j->row[i])
+            read_one(j, index++, i + 1 < j->n);
+        else
+            refuse(j, j->out.n, &(struct err){0});
 }
 
-static void finish(struct pop3_session *s, struct pop3_job *base)
+/* Finds the letters in j->in. Is there more to do with them than to copy what is here? Only of the
+   last message of the row may a part be missing, and some of it is here. */
+static bool look_at_letters(struct read_job *j)
 {
-    struct read_job *j = list_entry(base, struct read_job, base);
+    struct slice rest = buf_slice(&j->in), prefix, parts;
+    struct desk_letter told;
+    bool more = false;
+    uint64_t size = 0, last = 0;
+    for (size_t i = 0; i < j->n; i++) {
+        last = 0;
+        if (!j->row[i] || desk_letter_next(&rest, &told, &prefix, &parts) || told.err)
+            continue;
+        more = more || (!j->utf8 && surrogate_is_needed(prefix, parts));
+        size += last = told.size;
+    }
+    j->letters = slice_sub(buf_slice(&j->in), 0, j->in.n - rest.n);
+    j->hand = rest;
+    j->r.kept = rest.n < size;
+    return more || (j->r.kept && rest.n <= size - last);
+}
+
+/* --- to the client --------------------------------------------------------------------------- */
+static void send(struct pop3_session *s, struct read_job *j, const struct err *e)
+{
     bool behind = conn_unsent(s->c) > OUTPUT_READY;
     s->reading = j->r;
-    j->r.bytes = NULL;
+    s->reading.letter.hand = SNONE;
     j->r.surrogate = NULL;
-    if (base->job.err.code && !j->first) {
+    if (e->code && !j->first) {
         conn_abort(s->c); /* half a message must not look whole */
         return;
     }
-    if (base->job.err.code)
+    if (e->code)
         for (size_t i = 0; i < j->n; i++)
-            refuse(j, j->out.n, &base->job.err);
+            refuse(j, j->out.n, e);
     conn_write_buf(s->c, &j->out);
     s->retrieved += s->reading.is_top ? 0 : j->retrieved;
     if (j->last) {
@@ -165,37 +219,123 @@ static void finish(struct pop3_session *s, struct pop3_job *base)
         pop3_piece(s);
 }
 
+static enum job_next run(struct job *job, struct txn *txn)
+{
+    struct read_job *j = list_entry(job, struct read_job, base.job);
+    (void)txn;
+    if (j->first)
+        read_row(j);
+    else
+        read_on(j, false, &job->err);
+    return JOB_DONE;
+}
+
+static void finish(struct pop3_session *s, struct pop3_job *base)
+{
+    send(s, list_entry(base, struct read_job, base), &base->job.err);
+}
+
 static void clear(struct pop3_job *base)
 {
     struct read_job *j = list_entry(base, struct read_job, base);
     reading_close(&j->r);
+    buf_done(&j->in);
     buf_done(&j->out);
+}
+
+static void run_as_job(struct pop3_session *s, struct read_job *j)
+{
+    j->waits = j->r.letter.waits = true;
+    pop3_run(s, &j->base, run, finish);
 }
 
 static struct read_job *job_new(struct pop3_session *s)
 {
     struct read_job *j = calloc(1, sizeof(*j));
     BUG_IF(!j);
-    j->drop = s->drop;
+    j->desk = s->desk;
     j->utf8 = s->utf8 || !setting_get(&set_pop3_surrogates);
     j->base.clear = clear;
     return j;
 }
 
-/* While the job runs it alone has the open message. */
+static struct read_job *take_asked(struct pop3_session *s)
+{
+    struct read_job *j = s->asked;
+    s->asked = NULL;
+    return j;
+}
+
+static void letters_came(struct pop3_session *s, const struct desk_answer *a)
+{
+    struct read_job *j = take_asked(s);
+    if (a->err.code == ERR_OK && look_at_letters(j)) {
+        run_as_job(s, j);
+        return;
+    }
+    if (a->err.code == ERR_OK)
+        read_row(j);
+    send(s, j, &a->err);
+    job_free(j);
+}
+
 static void start(struct pop3_session *s, struct read_job *j)
 {
+    uint32_t uids[DESK_LETTERS_MAX];
+    struct desk_question q = {.verb = DESK_LETTERS,
+                              .uids = uids,
+                              .whole = !j->utf8,
+                              .ahead = s->reading.is_top ? 1 : PIECE,
+                              .into = &j->in};
+    for (size_t i = 0; i < j->n; i++)
+        if (j->row[i])
+            uids[q.n_uids++] = j->row[i];
+    j->first = true;
     j->r = s->reading;
-    s->reading.bytes = NULL;
+    s->asked = j;
+    if (q.n_uids)
+        pop3_ask(s, &q, letters_came);
+    else
+        letters_came(s, &(struct desk_answer){0});
+}
+
+static void piece_came(struct pop3_session *s, const struct desk_answer *a)
+{
+    struct read_job *j = take_asked(s);
+    struct err e = a->err;
+    j->r.at += j->out.n;
+    if (e.code == ERR_OK && j->out.n == 0)
+        err_set(&e, ERR_CORRUPT, "the message is not whole");
+    if (e.code == ERR_OK)
+        pass_on(j, 0, &e);
+    send(s, j, &e);
+    job_free(j);
+}
+
+void pop3_piece(struct pop3_session *s)
+{
+    struct read_job *j = job_new(s);
+    j->r = s->reading;
     s->reading.surrogate = NULL;
-    pop3_run(s, &j->base, PLACE_READ, 0, run, finish);
+    if (j->r.surrogate) {
+        run_as_job(s, j);
+        return;
+    }
+    s->asked = j;
+    pop3_ask(s,
+             &(struct desk_question){.verb = DESK_BYTES,
+                                     .piece = {.letter = j->r.letter.index,
+                                               .from = j->r.at,
+                                               .least = PIECE,
+                                               .end = j->r.letter.size},
+                                     .into = &j->out},
+             piece_came);
 }
 
 void pop3_reading_top(struct pop3_session *s, size_t index, uint64_t lines)
 {
     struct read_job *j = job_new(s);
-    j->first = true;
-    j->row[j->n++] = (uint32_t)index;
+    j->row[j->n++] = s->drop.list[index].uid;
     s->reading = (struct pop3_reading){.is_top = true, .top = {.lines = lines}};
     start(s, j);
 }
@@ -203,7 +343,7 @@ void pop3_reading_top(struct pop3_session *s, size_t index, uint64_t lines)
 /* Is the next line another RETR that can go with those before? */
 static bool goes_on(const struct read_job *j, struct slice in)
 {
-    if (j->n == ROW || j->bytes >= PIECE || !slice_startsi(in, S("RETR ")))
+    if (j->n == DESK_LETTERS_MAX || j->bytes >= PIECE || !slice_startsi(in, S("RETR ")))
         return false;
     in = slice_from(in, 5);
     size_t n = 0;
@@ -216,15 +356,13 @@ void pop3_reading_retr(struct pop3_session *s, struct slice number)
 {
     struct read_job *j = s->gathered;
     uint64_t n = 0;
-    if (!j) {
+    if (!j)
         s->gathered = j = job_new(s);
-        j->first = true;
-    }
     if (slice_u64(number, &n) || n == 0 || n > s->drop.n || s->drop.list[n - 1].deleted) {
-        j->row[j->n++] = NONE;
+        j->row[j->n++] = 0;
         return;
     }
-    j->row[j->n++] = (uint32_t)n - 1;
+    j->row[j->n++] = s->drop.list[n - 1].uid;
     j->bytes += s->drop.list[n - 1].size;
 }
 
@@ -236,9 +374,4 @@ void pop3_reading_go(struct pop3_session *s, struct slice in)
     s->gathered = NULL;
     s->reading = (struct pop3_reading){0};
     start(s, j);
-}
-
-void pop3_piece(struct pop3_session *s)
-{
-    start(s, job_new(s));
 }

@@ -10,7 +10,6 @@
 #include "base/setting.h"
 #include "mail/host.h"
 #include "mail/timing.h"
-#include "pop3/lock.h"
 #include "pop3/reading.h"
 
 SETTING(pop3, line_max, SIZE, 1024, 255, 64 * KiB,
@@ -100,15 +99,14 @@ static void session_free(struct pop3_session *s)
 {
     pop3_auth_end(s);
     pop3_reading_end(s);
-    if (s->locked)
-        pop3_unlock(s->who.account);
+    pop3_leave_desk(s);
     maildrop_done(&s->drop);
     free(s);
 }
 
 static bool is_busy(const struct pop3_session *s)
 {
-    return s->job || s->listing.line || s->reading.bytes;
+    return s->job || s->listing.line || s->reading.letter.desk;
 }
 
 static void command_over(struct pop3_session *s)
@@ -169,13 +167,12 @@ static void job_over(struct job *job)
     free(j);
 }
 
-void pop3_run(struct pop3_session *s, struct pop3_job *j, enum place place, uint64_t account,
+void pop3_run(struct pop3_session *s, struct pop3_job *j,
               enum job_next (*run)(struct job *, struct txn *),
               void (*finish)(struct pop3_session *, struct pop3_job *))
 {
     j->job = (struct job){.loop = conn_loop(s->c),
-                          .place = place,
-                          .account = account,
+                          .place = PLACE_READ,
                           .run = run,
                           .what = s->command.p,
                           .done = job_over};
@@ -183,6 +180,37 @@ void pop3_run(struct pop3_session *s, struct pop3_job *j, enum place place, uint
     j->finish = finish;
     s->job = true;
     job_submit(&j->job);
+}
+
+static void answered(void *user, const struct desk_answer *a)
+{
+    struct pop3_session *s = user;
+    s->job = false;
+    spent_join(&s->spent, &a->spent);
+    if (s->c) {
+        s->answered(s, a);
+        settle(s);
+    } else {
+        session_free(s);
+    }
+}
+
+void pop3_ask(struct pop3_session *s, const struct desk_question *q,
+              void (*fn)(struct pop3_session *, const struct desk_answer *))
+{
+    struct desk_answer known;
+    if (!s->desk)
+        s->desk = desk_open(conn_loop(s->c), MAIL_ACCEPT_NONE, s);
+    s->answered = fn;
+    s->job = !desk_ask(s->desk, q, answered, &known);
+    if (!s->job)
+        fn(s, &known);
+}
+
+void pop3_leave_desk(struct pop3_session *s)
+{
+    desk_close(s->desk);
+    s->desk = NULL;
 }
 
 /* --- long answers ---------------------------------------------------------------------------- */
@@ -215,7 +243,7 @@ static void on_drained(struct conn *c)
         return;
     if (s->listing.line)
         listing_piece(s);
-    else if (s->reading.bytes && !s->job)
+    else if (s->reading.letter.desk && !s->job)
         pop3_piece(s);
     settle(s);
 }
@@ -314,6 +342,7 @@ static void on_secured(struct conn *c)
     struct pop3_session *s = conn_user(c);
     s->securing = false;
     pop3_auth_end(s);
+    pop3_leave_desk(s);
     s->user[0] = '\0';
     s->utf8 = false;
 }

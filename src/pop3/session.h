@@ -1,16 +1,18 @@
-/* session.h - one POP3 connection. Internal to src/pop3. While a job runs or a long answer is being
-   sent, the session is busy and its connection paused: commands that are pipelined wait. */
+/* session.h - one POP3 connection. Internal to src/pop3. While the desk is asked, a job runs or a
+   long answer is being sent, the session is busy and its connection paused: commands that are
+   pipelined wait. */
 #pragma once
 
 #include "auth/auth.h"
 #include "io/job.h"
+#include "mail/desk.h"
+#include "pop3/letter.h"
 #include "pop3/maildrop.h"
 #include "pop3/pop3.h"
 #include "pop3/surrogate.h"
 #include "proto/pop3/command.h"
 #include "proto/text/dot.h"
 #include "proto/text/line.h"
-#include "store/message.h"
 
 enum pop3_state { POP3_AUTHORIZATION = 1, POP3_TRANSACTION = 2, POP3_ANY = 3 };
 
@@ -22,8 +24,9 @@ struct pop3_listing {
 
 /* RETR and TOP. */
 struct pop3_reading {
-    struct message_bytes *bytes; /* NULL: none */
+    struct letter letter;        /* its desk NULL: none */
     struct surrogate *surrogate; /* NULL: as it is stored */
+    bool kept;                   /* by the desk, for what is still to be read */
     uint64_t at;
     struct dot_writer dots;
     bool is_top;
@@ -33,23 +36,26 @@ struct pop3_reading {
 struct read_job;
 
 struct pop3_session {
-    struct conn *c; /* NULL: the connection has ended while a job runs */
+    struct conn *c; /* NULL: the connection has ended while it was busy */
     enum pop3_state state;
-    bool job, paused, ended, stopping, locked;
-    bool securing; /* between STLS and the end of the handshake */
-    bool utf8;     /* the client said UTF8 */
+    bool job, paused, ended, stopping; /* job: or a question is under way */
+    bool securing;                     /* between STLS and the end of the handshake */
+    bool utf8;                         /* the client said UTF8 */
     int64_t opened_ms;
     unsigned errors;
     uint64_t retrieved, deleted;
     struct line_scan line;
     char user[1024]; /* of USER */
     struct identity who;
-    struct login_exchange *auth; /* not NULL: lines are answers */
-    bool auth_line;
+    struct desk *desk; /* NULL: nothing was asked yet */
+    void (*answered)(struct pop3_session *s, const struct desk_answer *a);
+    bool authenticating; /* the desk has an exchange */
+    bool auth_line;      /* lines are answers */
     struct maildrop drop;
     struct pop3_listing listing;
     struct pop3_reading reading;
     struct read_job *gathered; /* RETR after RETR, not begun yet */
+    struct read_job *asked;    /* the desk is asked for what it needs */
     /* commands under way, for timing.h: more than one are RETR in a row, answered together */
     struct slice command;
     unsigned together;
@@ -77,21 +83,19 @@ struct pop3_job {
     void (*finish)(struct pop3_session *s, struct pop3_job *j); /* on the loop, connection alive */
     void (*clear)(struct pop3_job *j);                          /* in every case; may be NULL */
 };
-/* j is the first member of something from calloc, freed after finish; account: for PLACE_WRITE. */
-void pop3_run(struct pop3_session *s, struct pop3_job *j, enum place place, uint64_t account,
+/* At READ. j is the first member of something from calloc, freed after finish. */
+void pop3_run(struct pop3_session *s, struct pop3_job *j,
               enum job_next (*run)(struct job *, struct txn *),
               void (*finish)(struct pop3_session *, struct pop3_job *));
+/* answered: on the loop, when the connection is still there. */
+void pop3_ask(struct pop3_session *s, const struct desk_question *q,
+              void (*answered)(struct pop3_session *, const struct desk_answer *));
+void pop3_leave_desk(struct pop3_session *s); /* with it go the log-in and INBOX */
 
 /* --- logging in ----------------------------------------------------------------------------- */
-/* What both PASS and AUTH do once the identity is known, in their job: lock and read INBOX. */
-struct pop3_entry {
-    struct maildrop drop;
-    bool in_use, locked, logged_in;
-    struct identity who;
-};
-void pop3_enter(struct pop3_entry *en, struct err *e);
-void pop3_entered(struct pop3_session *s, struct pop3_entry *en, const struct err *e);
-void pop3_entry_clear(struct pop3_entry *en); /* gives back what was not taken over */
+/* What both PASS and AUTH do once it is known who it is: take and read INBOX. */
+void pop3_enter(struct pop3_session *s);
+void pop3_refused(struct pop3_session *s, const struct err *e); /* it is not: why */
 void pop3_auth_line(struct pop3_session *s, struct slice line);
 void pop3_auth_end(struct pop3_session *s);
 

@@ -23,7 +23,7 @@ struct surrogate {
 };
 
 struct window {
-    struct message_bytes *m;
+    const struct letter *l;
     uint64_t at; /* what `bytes` begins with */
     struct buf bytes;
 };
@@ -34,11 +34,9 @@ static int look_at(struct window *w, uint64_t from, uint64_t to, struct slice *r
     if (to - from > HEADER_MAX)
         return err_set(e, ERR_UNSUPPORTED, "a header is too large");
     if (from < w->at || to > w->at + w->bytes.n) {
-        uint64_t n = message_frame(w->m, from), size = message_size(w->m);
-        n = n < to - from ? to - from : n;
         buf_reset(&w->bytes);
         w->at = from;
-        if (message_read(w->m, from, n < size - from ? n : size - from, &w->bytes, e))
+        if (letter_read(w->l, from, to - from, w->l->size, &w->bytes, e))
             return -1;
     }
     *ret = slice_sub(buf_slice(&w->bytes), (size_t)(from - w->at), (size_t)(to - w->at));
@@ -66,33 +64,39 @@ static int add_edit(struct surrogate *s, struct slice header, uint64_t from, str
     return 0;
 }
 
-static int add_all(struct surrogate *s, const struct entry *en, struct window *w, struct err *e)
+static int add_all(struct surrogate *s, struct slice prefix, struct slice parts, struct window *w,
+                   struct err *e)
 {
-    struct part_headers h = {.index = en->parts, .size = en->blob.size};
+    struct part_headers h = {.index = parts, .size = w->l->size - prefix.n};
     struct slice header = SNONE;
     uint64_t from, to;
-    if (add_edit(s, en->prefix, 0, e))
+    if (add_edit(s, prefix, 0, e))
         return -1;
-    if (!part_index_has_utf8(en->parts))
+    if (!part_index_has_utf8(parts))
         return 0;
     while (part_headers_next(&h, &from, &to) > 0)
-        if (look_at(w, from + en->prefix.n, to + en->prefix.n, &header, e) ||
-            add_edit(s, header, from + en->prefix.n, e))
+        if (look_at(w, from + prefix.n, to + prefix.n, &header, e) ||
+            add_edit(s, header, from + prefix.n, e))
             return -1;
     return 0;
 }
 
-int surrogate_make(const struct entry *en, struct message_bytes *m, struct surrogate **ret,
-                   struct err *e)
+bool surrogate_is_needed(struct slice prefix, struct slice parts)
+{
+    return part_index_has_utf8(parts) || !ascii_only(prefix);
+}
+
+int surrogate_make(struct slice prefix, struct slice parts, const struct letter *l,
+                   struct surrogate **ret, struct err *e)
 {
     *ret = NULL;
-    if (!part_index_has_utf8(en->parts) && ascii_only(en->prefix))
+    if (!surrogate_is_needed(prefix, parts))
         return 0;
     struct surrogate *s = calloc(1, sizeof(*s));
     BUG_IF(!s);
-    struct window w = {.m = m};
+    struct window w = {.l = l};
     s->text.max = EDITS_MAX;
-    int bad = add_all(s, en, &w, e);
+    int bad = add_all(s, prefix, parts, &w, e);
     buf_done(&w.bytes);
     if (bad || s->n == 0)
         surrogate_free(s);
@@ -110,19 +114,19 @@ void surrogate_free(struct surrogate *s)
     free(s);
 }
 
-uint64_t surrogate_size(const struct surrogate *s, const struct message_bytes *m)
+uint64_t surrogate_size(const struct surrogate *s, const struct letter *l)
 {
-    uint64_t size = message_size(m);
+    uint64_t size = l->size;
     for (size_t i = 0; s && i < s->n; i++)
         size = size - (s->edits[i].to - s->edits[i].from) + s->edits[i].n;
     return size;
 }
 
-int surrogate_read(struct surrogate *s, struct message_bytes *m, uint64_t *at, struct buf *out,
-                   struct err *e)
+int surrogate_read(struct surrogate *s, const struct letter *l, uint64_t *at, uint64_t least,
+                   struct buf *out, struct err *e)
 {
-    uint64_t n = message_frame(m, *at), end = message_size(m);
     const struct edit *next = s && s->next < s->n ? &s->edits[s->next] : NULL;
+    size_t before = out->n;
     if (next && *at == next->from) {
         s->next++;
         *at = next->to;
@@ -130,12 +134,8 @@ int surrogate_read(struct surrogate *s, struct message_bytes *m, uint64_t *at, s
                    ? err_set(e, ERR_LIMIT, "piece is too large")
                    : 0;
     }
-    if (next)
-        end = next->from;
-    if (n > end - *at)
-        n = end - *at;
-    if (message_read(m, *at, n, out, e))
+    if (letter_read(l, *at, least, next ? next->from : l->size, out, e))
         return -1;
-    *at += n;
+    *at += out->n - before;
     return 0;
 }

@@ -101,9 +101,9 @@ def test_mail_of_each_port(server):
 
 
 def test_sessions_and_metrics(server):
-    with Smtp(server, "SMTP"), Smtp(server, "LMTP"), Imap(server, "user3@example.test"):
+    with Smtp(server, "SMTP"), Smtp(server, "LMTP"), Imap(server, "user3@example.test"), Pop3(server):
         rows = json.loads(server.command("sessions", "--json").stdout)["sessions"]
-        assert {"smtp", "lmtp", "imap"} <= {r["service"] for r in rows}
+        assert {"smtp", "lmtp", "imap", "pop3"} <= {r["service"] for r in rows}
     with Smtp(server, "SUBMISSION") as client:
         assert client.ask("AUTH PLAIN AHVzZXIyQGV4YW1wbGUudGVzdABwYXNz")[0] == 235
         rows = json.loads(server.command("sessions", "--json", "--login", "user2@example.test").stdout)["sessions"]
@@ -185,6 +185,28 @@ def test_a_front_dies(server):
     wait_for(lambda: len(fronts(server)) == FRONTS and victim not in fronts(server))
     for _ in range(8):
         assert deliver(server)[0] == 250
+
+
+def test_a_front_dies_that_has_an_inbox(server):
+    """What was marked stays, and the mailbox is free for the next session."""
+    assert deliver(server, subject="stays")[0] == 250
+    pop3 = Pop3(server, "user1@example.test")
+    before = int(pop3.ok("STAT").split()[1])
+    pop3.ok("DELE 1")
+    with Pop3(server) as other:
+        other.ok("USER user1@example.test")
+        assert other.ask("PASS pass").startswith(b"-ERR [IN-USE]")
+    victims = fronts(server)
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: len(fronts(server)) == FRONTS and not set(victims) & set(fronts(server)))
+    with pytest.raises((Closed, OSError)):
+        pop3.ok("NOOP")
+    pop3.close()
+    with Pop3(server, "user1@example.test") as again:
+        assert int(again.ok("STAT").split()[1]) == before
+        assert b"Subject: stays" in again.retr(before)
+        again.ok("QUIT")
 
 
 def test_the_worker_dies(server):

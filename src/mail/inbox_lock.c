@@ -1,5 +1,5 @@
-/* lock.c - the accounts that have a session, in a table under a mutex. */
-#include "pop3/lock.h"
+/* inbox_lock.c - the accounts that have a session, in a table under a mutex. */
+#include "mail/inbox_lock.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ static struct slice key_of(const uint64_t *account)
     return slice_of(account, sizeof(*account));
 }
 
-bool pop3_lock(uint64_t account)
+bool inbox_lock(uint64_t account)
 {
     pthread_mutex_lock(&mutex);
     bool free_now = !hmap_get(&held, key_of(&account));
@@ -29,7 +29,7 @@ bool pop3_lock(uint64_t account)
     return free_now;
 }
 
-void pop3_unlock(uint64_t account)
+void inbox_unlock(uint64_t account)
 {
     pthread_mutex_lock(&mutex);
     free(hmap_del(&held, key_of(&account)));
