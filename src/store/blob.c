@@ -93,7 +93,7 @@ uint64_t blob_staged_size(const struct blob_staged *s)
 /* --- in a write job ------------------------------------------------------------------------- */
 
 DB_STMT(blob_put, "INSERT INTO blob (hash, pack, at, size, stored, dead_since) "
-                  "VALUES ($1, $2, $3, $4, $5, 0) ON CONFLICT DO NOTHING RETURNING id");
+                  "VALUES ($1, $2, $3, $4, $5, 0) ON CONFLICT DO NOTHING");
 DB_STMT(blob_by_hash, "SELECT id, pack, at, size, dead_since FROM blob WHERE hash = $1");
 DB_STMT(blob_revive, "UPDATE blob SET dead_since = 0 WHERE id = $1");
 DB_STMT(blob_ref_put, "INSERT INTO blob_ref (blob, kind, account, id) VALUES ($1, $2, $3, $4) "
@@ -132,24 +132,19 @@ int blob_commit(struct txn *t, struct blob_staged *s, uint64_t collection, struc
     struct blob_ref r = {
         .shard = sh->id, .pack = sh->pack.id, .at = sh->pack.next, .size = s->frames.size};
     memcpy(r.hash, s->frames.hash, BLOB_HASH);
-    int64_t id = 0;
-    int rc = db_get_i64(t->db, &stmt_blob_put, &id, e, "biiii", slice_of(r.hash, BLOB_HASH),
-                        (int64_t)r.pack, (int64_t)r.at, (int64_t)r.size,
-                        (int64_t)record_length(&s->frames));
-    if (rc < 0)
-        return -1;
-    if (rc > 0) {
-        struct record_origin o = {
-            .account = t->account, .collection = collection, .made_at = clock_now_ms()};
-        r.id = (uint64_t)id;
-        writer_append(sh, s, &o, &r.pack, &r.at);
-        *ret = r;
-        return 0;
-    }
     bool dead = false;
-    rc = by_hash(t->db, sh->id, s->frames.hash, &r, &dead, e);
+    if (db_run(t->db, &stmt_blob_put, e, "biiii", slice_of(r.hash, BLOB_HASH), (int64_t)r.pack,
+               (int64_t)r.at, (int64_t)r.size, (int64_t)record_length(&s->frames)))
+        return -1;
+    bool fresh = db_changes(t->db) > 0;
+    int rc = by_hash(t->db, sh->id, s->frames.hash, &r, &dead, e);
     if (rc <= 0)
         return rc < 0 ? -1 : err_set(e, ERR_BUG, "a blob is there and is not");
+    if (fresh) {
+        struct record_origin o = {
+            .account = t->account, .collection = collection, .made_at = clock_now_ms()};
+        writer_append(sh, s, &o, &r.pack, &r.at);
+    }
     if (dead && db_run(t->db, &stmt_blob_revive, e, "i", (int64_t)r.id))
         return -1;
     *ret = r;

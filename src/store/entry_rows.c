@@ -10,8 +10,8 @@ DB_STMT(rows_between_bare, "SELECT uid, item, flags FROM entry WHERE account = $
 DB_STMT(collection_bump,
         "UPDATE collection SET modseq = $3, uidnext = uidnext + $4, messages = messages + $5, "
         "unseen = unseen + $6, deleted = deleted + $7, bytes = bytes + $8, "
-        "deleted_bytes = deleted_bytes + $9 WHERE account = $1 AND id = $2 AND selectable = 1 "
-        "RETURNING uidnext");
+        "deleted_bytes = deleted_bytes + $9 WHERE account = $1 AND id = $2 AND selectable = 1");
+DB_STMT(collection_uidnext, "SELECT uidnext FROM collection WHERE account = $1 AND id = $2");
 
 void entry_rows_done(struct entry_rows *rows)
 {
@@ -130,15 +130,16 @@ int collection_bump(struct txn *t, uint64_t collection, const struct collection_
                     uint32_t *ret_uid, struct err *e)
 {
     int64_t next = 0;
-    if (account_load(t, e))
+    if (account_load(t, e) ||
+        db_run(t->db, &stmt_collection_bump, e, "iiiiiiiii", (int64_t)t->account,
+               (int64_t)collection, (int64_t)t->row.modseq, d->uids, d->messages, d->unseen,
+               d->deleted, d->bytes, d->deleted_bytes))
         return -1;
-    int rc = db_get_i64(t->db, &stmt_collection_bump, &next, e, "iiiiiiiii", (int64_t)t->account,
-                        (int64_t)collection, (int64_t)t->row.modseq, d->uids, d->messages,
-                        d->unseen, d->deleted, d->bytes, d->deleted_bytes);
-    if (rc < 0)
-        return -1;
-    if (rc == 0)
+    if (db_changes(t->db) == 0)
         return err_set(e, ERR_NOTFOUND, "no such mailbox");
+    if ((d->uids || ret_uid) && db_get_i64(t->db, &stmt_collection_uidnext, &next, e, "ii",
+                                           (int64_t)t->account, (int64_t)collection) < 0)
+        return -1;
     if (next > UINT32_MAX)
         return err_set(e, ERR_LIMIT, "the mailbox has used up its uids");
     t->row.messages += d->messages;
