@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "base/fd.h"
+#include "base/setting.h"
 #include "db/db.h"
 #include "store/check.h"
 #include "store/pack.h"
@@ -65,6 +66,18 @@ static void opens(void)
         fail_msg("%s", e.text);
 }
 
+struct bodies {
+    char text[200];
+};
+
+static void keep_body(const struct entry *en, struct slice bytes, void *arg)
+{
+    (void)en;
+    struct bodies *b = arg;
+    size_t n = strlen(b->text);
+    snprintf(b->text + n, sizeof b->text - n, "%.*s", SARG(bytes));
+}
+
 static void a_newer_store(void **state)
 {
     (void)state;
@@ -102,11 +115,10 @@ static void newer_tables(void **state)
     test_store_close();
 }
 
-/* The head as a later release writes it: format 7, not for whoever knows less than 6. */
-static void renumber(const char *name, uint32_t reader)
+/* The head as another release writes it: `reader` is the least that a program must know. */
+static void renumber(const char *name, uint32_t format, uint32_t reader)
 {
     char head[PACK_HEAD];
-    const uint32_t format = 7;
     const uint16_t release[3] = {1, 20, 300};
     AUTO_FD fd = open(path_of(name), O_RDWR | O_CLOEXEC);
     assert_int_equal(fd_pread_full(fd, head, sizeof head, 0), PACK_HEAD);
@@ -124,7 +136,7 @@ static void a_newer_pack(void **state)
     struct err e = {0};
     int fd = -1;
     filled();
-    renumber("packs/1/1.pack", 6);
+    renumber("packs/1/1.pack", 7, 6);
     assert_int_equal(pack_open(path_of("packs/1"), 1, 1, false, &fd, &e), -1);
     assert_int_equal(e.code, ERR_UNSUPPORTED);
     assert_non_null(strstr(e.text, "install carbonado 1.20.300 or newer"));
@@ -133,7 +145,40 @@ static void a_newer_pack(void **state)
     struct store_check_report r = {0};
     assert_int_equal(store_check(test_dir, true, NULL, NULL, NULL, &r, &e), -1);
     assert_int_equal(e.code, ERR_UNSUPPORTED);
-    renumber("packs/1/1.pack", PACK_FORMAT);
+    renumber("packs/1/1.pack", 7, PACK_FORMAT);
+    opens();
+    test_store_close();
+}
+
+/* What stands in a pack of another format is read; what comes goes to a pack of ours, so that a
+   program that does not know it is never led astray. */
+static void an_older_pack_is_read_and_not_written(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct setting *compress = setting_find(S("store.compress"));
+    assert_int_equal(setting_parse(compress, S("no"), &e), 0);
+    filled();
+    setting_reset(compress);
+    renumber("packs/1/1.pack", 1, 1);
+    struct stat before, after;
+    assert_int_equal(stat(path_of("packs/1/1.pack"), &before), 0);
+    opens();
+    assert_int_equal(test_add(1, 1, S("Subject: z\r\n\r\nbody of a new one\r\n"), SNONE, 0), 2);
+    struct txn *t;
+    assert_int_equal(txn_read(1, &t, &e), 0);
+    struct bodies b = {0};
+    assert_int_equal(test_each(t, 0, keep_body, &b), 2);
+    txn_end(t);
+    assert_string_equal(b.text,
+                        "Subject: x\r\n\r\nbody\r\nSubject: z\r\n\r\nbody of a new one\r\n");
+    store_close();
+    assert_int_equal(stat(path_of("packs/1/1.pack"), &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
+    assert_int_equal(access(path_of("packs/1/2.pack"), F_OK), 0);
+    struct store_check_report r = {0};
+    assert_int_equal(store_check(test_dir, false, NULL, NULL, NULL, &r, &e), 0);
+    assert_int_equal(r.problems, 0);
     opens();
     test_store_close();
 }
@@ -221,6 +266,7 @@ int main(void)
         cmocka_unit_test(a_newer_store),
         cmocka_unit_test(newer_tables),
         cmocka_unit_test(a_newer_pack),
+        cmocka_unit_test(an_older_pack_is_read_and_not_written),
         cmocka_unit_test(an_older_store_is_upgraded),
         cmocka_unit_test(an_older_store_is_not_read),
     };

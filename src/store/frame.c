@@ -1,5 +1,4 @@
-/* frame.c - compressing and checking the frames of a blob. Compression contexts are large, so the
-   few that run at once are kept and used again. */
+/* frame.c - compressing and checking the frames of a blob. */
 #include "store/frame.h"
 
 #include <errno.h>
@@ -10,11 +9,11 @@
 #include <openssl/evp.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
-#include <zstd.h>
 
 #include "base/budget.h"
 #include "base/fd.h"
 #include "base/setting.h"
+#include "store/squeeze.h"
 
 SETTING(
     store, zstd_level, INT, 1, -5, 19,
@@ -30,64 +29,12 @@ SETTING(store, staging_memory, SIZE, 64 * MiB, 0, 16 * GiB,
         "Where it does not do they wait in temporary files.");
 
 enum {
-    KEPT = 16,
     SAMPLE = 4096,      /* so much of a large frame is tried first */
     SAMPLE_OF = 16384,  /* a large frame */
     SAMPLE_MOST = 3072, /* more than that of a sample: not worth it */
 };
 
 static struct budget staging;
-
-static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct {
-    ZSTD_CCtx *c[KEPT];
-    ZSTD_DCtx *d[KEPT];
-    size_t nc, nd;
-} kept;
-
-static ZSTD_CCtx *packer_take(void)
-{
-    pthread_mutex_lock(&kept_lock);
-    ZSTD_CCtx *c = kept.nc ? kept.c[--kept.nc] : NULL;
-    pthread_mutex_unlock(&kept_lock);
-    if (!c)
-        c = ZSTD_createCCtx();
-    BUG_IF(!c);
-    return c;
-}
-
-static void packer_give(ZSTD_CCtx *c)
-{
-    pthread_mutex_lock(&kept_lock);
-    if (kept.nc < KEPT) {
-        kept.c[kept.nc++] = c;
-        c = NULL;
-    }
-    pthread_mutex_unlock(&kept_lock);
-    ZSTD_freeCCtx(c);
-}
-
-static ZSTD_DCtx *unpacker_take(void)
-{
-    pthread_mutex_lock(&kept_lock);
-    ZSTD_DCtx *d = kept.nd ? kept.d[--kept.nd] : NULL;
-    pthread_mutex_unlock(&kept_lock);
-    if (!d)
-        d = ZSTD_createDCtx();
-    BUG_IF(!d);
-    return d;
-}
-
-static void unpacker_give(ZSTD_DCtx *d)
-{
-    pthread_mutex_lock(&kept_lock);
-    if (kept.nd < KEPT) {
-        kept.d[kept.nd++] = d;
-        d = NULL;
-    }
-    pthread_mutex_unlock(&kept_lock);
-    ZSTD_freeDCtx(d);
-}
 
 /* Asking for the algorithm by its name at each message would look it up each time. */
 static pthread_once_t hash_once = PTHREAD_ONCE_INIT;
@@ -98,14 +45,10 @@ static void hash_find(void)
     hash_kind = EVP_MD_fetch(NULL, "SHA256", NULL);
 }
 
-__attribute__((destructor)) static void kept_free(void)
+__attribute__((destructor)) static void hash_free(void)
 {
     EVP_MD_free(hash_kind);
     hash_kind = NULL;
-    while (kept.nc)
-        ZSTD_freeCCtx(kept.c[--kept.nc]);
-    while (kept.nd)
-        ZSTD_freeDCtx(kept.d[--kept.nd]);
 }
 
 int frames_begin(struct frames *f, uint64_t max, const char *dir, struct err *e)
@@ -121,19 +64,15 @@ int frames_begin(struct frames *f, uint64_t max, const char *dir, struct err *e)
 }
 
 /* Bytes that it takes packed, at `room`; 0: it is stored plain. */
-static size_t pack(ZSTD_CCtx *c, struct slice content, char *room)
+static size_t pack(struct slice content, char *room)
 {
     if (!setting_get(&set_store_compress))
         return 0;
     int level = (int)setting_get(&set_store_zstd_level);
-    size_t most = content.n - content.n * 3 / 10;
-    if (content.n >= SAMPLE_OF) {
-        size_t n = ZSTD_compressCCtx(c, room, SAMPLE, content.p + content.n / 2, SAMPLE, 1);
-        if (ZSTD_isError(n) || n > SAMPLE_MOST)
-            return 0;
-    }
-    size_t n = ZSTD_compressCCtx(c, room, most, content.p, content.n, level);
-    return ZSTD_isError(n) || n > most ? 0 : n;
+    if (content.n >= SAMPLE_OF &&
+        !squeeze(SQUEEZE_BARE, 1, slice_of(content.p + content.n / 2, SAMPLE), room, SAMPLE_MOST))
+        return 0;
+    return squeeze(SQUEEZE_MAIL, level, content, room, content.n - content.n * 3 / 10);
 }
 
 static void memory_done(struct frames *f)
@@ -182,10 +121,10 @@ static int frame_add(struct frames *f, struct slice content, struct err *e)
     char *room = content.n <= f->max - f->stored ? buf_space(&f->bytes, content.n) : NULL;
     if (!room)
         return err_set(e, ERR_LIMIT, "content is too large to store");
-    ZSTD_CCtx *c = packer_take();
-    size_t n = pack(c, content, room);
-    packer_give(c);
-    struct frame fr = {.packed = n > 0, .stored = (uint32_t)(n ? n : content.n)};
+    size_t n = pack(content, room);
+    struct frame fr = {.packed = n > 0,
+                       .dictionary = n ? SQUEEZE_MAIL : SQUEEZE_BARE,
+                       .stored = (uint32_t)(n ? n : content.n)};
     if (n == 0)
         memcpy(room, content.p, content.n);
     fr.sum = XXH3_64bits(room, fr.stored);
@@ -302,10 +241,7 @@ int frame_unpack(const struct frame *f, const char *stored, char *out, size_t wa
             memcpy(out, stored, want);
         return 0;
     }
-    ZSTD_DCtx *d = unpacker_take();
-    size_t n = ZSTD_decompressDCtx(d, out, want, stored, f->stored);
-    unpacker_give(d);
-    if (ZSTD_isError(n) || n != want)
+    if (unsqueeze(f->dictionary, slice_of(stored, f->stored), out, want))
         return err_set(e, ERR_CORRUPT, "a frame does not decompress");
     return 0;
 }

@@ -15,9 +15,10 @@ enum {
 };
 
 struct frame {
-    uint32_t stored; /* bytes in the pack */
-    bool packed;     /* zstd */
-    uint64_t sum;    /* XXH3-64 of the stored bytes */
+    uint32_t stored;          /* bytes in the pack */
+    bool packed;              /* zstd, */
+    unsigned char dictionary; /* with this one (enum squeeze_dictionary) */
+    uint64_t sum;             /* XXH3-64 of the stored bytes */
 };
 
 struct frames {

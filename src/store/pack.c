@@ -17,9 +17,11 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/random.h"
+#include "store/squeeze.h"
 
 static const char pack_magic[8] = {'C', 'A', 'R', 'B', 'P', 'A', 'C', 'K'};
 enum { RECORD_MAGIC = 0x43524243 }; /* "CBRC" */
+enum { FRAME_DICTIONARY = 24 };     /* lowest bit of its number, above the length */
 
 static void put16(char *p, uint16_t v)
 {
@@ -91,6 +93,15 @@ int pack_mark(int fd, uint64_t *ret, struct err *e)
     if (fd_pread_full(fd, head, sizeof head, 0) != PACK_HEAD)
         return err_errno(e, ERR_IO, "reading a pack");
     *ret = get64(head + 40);
+    return 0;
+}
+
+int pack_format(int fd, uint32_t *ret, struct err *e)
+{
+    char head[PACK_HEAD];
+    if (fd_pread_full(fd, head, sizeof head, 0) != PACK_HEAD)
+        return err_errno(e, ERR_IO, "reading a pack");
+    *ret = get32(head + 8);
     return 0;
 }
 
@@ -200,7 +211,8 @@ void record_head(const struct frames *f, const struct record_origin *o, uint64_t
     put64(p + 80, (uint64_t)o->made_at);
     char *t = p + RECORD_HEAD;
     for (size_t i = 0; i < f->n; i++, t += RECORD_FRAME) {
-        put32(t, f->table[i].stored | (f->table[i].packed ? (uint32_t)1 << 31 : 0));
+        put32(t, f->table[i].stored | (uint32_t)f->table[i].dictionary << FRAME_DICTIONARY |
+                     (f->table[i].packed ? (uint32_t)1 << 31 : 0));
         put64(t + 4, f->table[i].sum);
     }
     put64(p + 88, head_sum(p, p + RECORD_HEAD, table_n));
@@ -228,11 +240,14 @@ static int record_table(struct record *r, const char *table, uint64_t end, struc
     uint64_t at = r->data;
     for (uint32_t i = 0; i < r->n; i++, table += RECORD_FRAME) {
         uint32_t v = get32(table);
-        r->table[i] =
-            (struct frame){.stored = v & 0x7fffffff, .packed = v >> 31, .sum = get64(table + 4)};
+        r->table[i] = (struct frame){.stored = v & (((uint32_t)1 << FRAME_DICTIONARY) - 1),
+                                     .packed = v >> 31,
+                                     .dictionary = v >> FRAME_DICTIONARY & 0x7f,
+                                     .sum = get64(table + 4)};
         r->start[i] = at;
         at += r->table[i].stored;
-        if (r->table[i].stored > FRAME_SIZE || at > end) {
+        if (r->table[i].stored > FRAME_SIZE || at > end ||
+            r->table[i].dictionary >= SQUEEZE_KNOWN) {
             record_done(r);
             return damaged(e, r->at);
         }

@@ -6,9 +6,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "base/fd.h"
 #include "base/random.h"
 #include "base/test.h"
+#include "store/squeeze.h"
 
 static char dir[64];
 
@@ -85,6 +89,41 @@ static void what_is_written_is_read(void **state)
         assert_int_equal(record_search(fd, mark, starts[i] + 1, at), starts[i + 1]);
     assert_int_equal(record_search(fd, mark, starts[k - 1] + 1, at), at);
     free(content);
+}
+
+/* A record of format 1, packed without a dictionary; and one that names a dictionary nobody knows.
+ */
+static void other_dictionaries(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct record r;
+    AUTO_FD fd = -1;
+    assert_int_equal(pack_create(dir, 3, 8, &fd, &e), 0);
+    char content[3000], packed[3000];
+    fill(content, sizeof content, 1);
+    for (unsigned dictionary = SQUEEZE_BARE; dictionary <= SQUEEZE_KNOWN; dictionary++) {
+        unsigned with = dictionary < SQUEEZE_KNOWN ? dictionary : SQUEEZE_BARE;
+        struct frame fr = {.packed = true, .dictionary = (unsigned char)dictionary};
+        struct frames f = {.size = sizeof content, .table = &fr, .n = 1};
+        fr.stored = (uint32_t)squeeze(with, 1, slice_of(content, sizeof content), packed, 2000);
+        assert_true(fr.stored > 0);
+        fr.sum = XXH3_64bits(packed, fr.stored);
+        f.stored = fr.stored;
+        frame_hash(slice_of(content, sizeof content), f.hash);
+        struct record_origin o = {7, 9, 11};
+        BUF_SCOPE bytes = {0};
+        record_head(&f, &o, mark_of(fd), &bytes);
+        buf_add(&bytes, slice_of(packed, fr.stored));
+        assert_int_equal(fd_pwrite_all(fd, bytes.p, bytes.n, PACK_HEAD), 0);
+        int rc = record_read(fd, PACK_HEAD, PACK_HEAD + bytes.n, &r, &e);
+        assert_int_equal(rc, dictionary < SQUEEZE_KNOWN ? 0 : -1);
+        if (rc)
+            continue;
+        assert_int_equal(record_check(fd, &r, &e), 0);
+        record_done(&r);
+    }
+    assert_int_equal(e.code, ERR_CORRUPT);
 }
 
 static void every_damaged_byte_is_noticed(void **state)
@@ -233,6 +272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(other_dictionaries),
         cmocka_unit_test(every_damaged_byte_is_noticed),
         cmocka_unit_test(what_a_stranger_wrote_is_no_record),
         cmocka_unit_test(a_mark_is_found_again),

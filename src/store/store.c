@@ -228,11 +228,13 @@ static int forget_half_done(struct shard *s, struct err *e)
     return 0;
 }
 
-/* The open pack is cut to what was committed; writing goes on behind it. */
+/* The open pack is cut to what was committed; writing goes on behind it, but not in one of another
+   format, which programs may read that do not know what stands in ours. */
 static int take_open_pack(struct shard *s, struct err *e)
 {
     struct pack_known k;
     struct stat st;
+    uint32_t format;
     size_t n;
     if (packs_in(s, PACK_OPEN, &k, 1, &n, e))
         return -1;
@@ -241,7 +243,7 @@ static int take_open_pack(struct shard *s, struct err *e)
     AUTO_FD fd = -1;
     if (pack_open(s->packs.dir, s->id, (uint64_t)k.id, true, &fd, e))
         return -1;
-    if (pack_mark(fd, &s->pack.mark, e))
+    if (pack_mark(fd, &s->pack.mark, e) || pack_format(fd, &format, e))
         return -1;
     if (fstat(fd, &st))
         return err_errno(e, ERR_IO, "pack %lld", (long long)k.id);
@@ -252,7 +254,7 @@ static int take_open_pack(struct shard *s, struct err *e)
                        (long long)k.id, s->id);
     if (st.st_size > k.committed && (ftruncate(fd, k.committed) || fsync(fd)))
         return err_errno(e, ERR_IO, "cutting pack %lld", (long long)k.id);
-    if (k.committed >= setting_get(&set_store_pack_max))
+    if (k.committed >= setting_get(&set_store_pack_max) || format != PACK_FORMAT)
         return 0;
     s->pack.id = (uint64_t)k.id;
     s->pack.committed = s->pack.next = (uint64_t)k.committed;
