@@ -124,6 +124,10 @@ static int fetch_one(struct request *r, struct txn *t, struct fetch *f, const st
     f->seq = seq;
     if (fetch_items(r, t, f, en, seq))
         return -1;
+    if (en->damaged && f->error.code == ERR_OK)
+        err_set(&f->error, ERR_CORRUPT,
+                "what is stored beside uid %u is damaged: run carbonado store check --repair",
+                en->uid);
     if (f->args.n_bodies && fetch_body_open(f, en, &f->error) && f->error.code == ERR_OK)
         return -1;
     f->open = true;

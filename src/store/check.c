@@ -183,8 +183,8 @@ static int check_shard(struct checking *c, struct checked_shard *s, unsigned sha
         return -1;
     }
     /* What the rules bring back of a salvaged database decides which records are needed. */
-    rc = (s->salvaged && salvaged_rows(c, s, e)) || check_packs(c, s, e) || check_queue(c, s, e) ||
-                 check_rules(c, s, e) || count_rows(c, s, e)
+    rc = check_rows(c, s, e) || (s->salvaged && salvaged_rows(c, s, e)) || check_packs(c, s, e) ||
+                 check_queue(c, s, e) || check_rules(c, s, e) || count_rows(c, s, e)
              ? -1
              : 0;
     db_close(s->db);

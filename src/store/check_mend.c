@@ -7,16 +7,17 @@
 #include "store/checking.h"
 #include "store/collection.h"
 #include "store/message_ready.h"
+#include "store/row.h"
 #include "store/schema.h"
 #include "store/shard.h"
 
 DB_STMT(mend_adrift,
-        "SELECT i.account, i.id, i.blob, i.size, COALESCE(m.prefix, $1), m.subject, m.hash, "
+        "SELECT i.account, i.id, i.blob, i.size, COALESCE(" ROW_PREFIX_N ", 0), m.subject, m.hash, "
         "(SELECT MIN(e.collection) FROM entry e WHERE e.account = i.account AND e.item = i.id), "
         "(SELECT MIN(e.uid) FROM entry e WHERE e.account = i.account AND e.item = i.id) "
         "FROM item i LEFT JOIN message m ON m.row = i.row WHERE NOT EXISTS "
-        "(SELECT 1 FROM blob b WHERE b.id = i.blob) AND (i.account > $2 OR (i.account = $2 AND "
-        "i.id > $3)) ORDER BY i.account, i.id LIMIT 1");
+        "(SELECT 1 FROM blob b WHERE b.id = i.blob) AND (i.account > $1 OR (i.account = $1 AND "
+        "i.id > $2)) ORDER BY i.account, i.id LIMIT 1");
 DB_STMT(mend_item, "UPDATE item SET blob = $3 WHERE account = $1 AND id = $2");
 DB_STMT(mend_item_size, "UPDATE item SET size = $3 WHERE account = $1 AND id = $2");
 DB_STMT(mend_hash, "UPDATE message SET hash = $3 WHERE account = $1 AND item = $2");
@@ -26,9 +27,6 @@ DB_STMT(mend_narrow,
         "LIMIT 1");
 DB_STMT(mend_row, "UPDATE item SET row = $3, size = $4 WHERE account = $1 AND id = $2");
 DB_STMT(mend_size, "UPDATE entry SET size = $3 WHERE account = $1 AND item = $2");
-DB_STMT(mend_message,
-        "INSERT INTO message (account, item, prefix, envelope, bodystructure, preview, subject, "
-        "refs, hash, parts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING row");
 
 DB_STMT(mend_stray, "SELECT account, id, size FROM item WHERE gone < 0 AND (account > $1 OR "
                     "(account = $1 AND id > $2)) ORDER BY account, id LIMIT 1");
@@ -110,16 +108,15 @@ static int next_adrift(struct checking *c, struct shard *s, struct adrift *d, st
     if (txn_read_shard(s, &t, e))
         return -1;
     struct db_query *q = db_query(t->db, &stmt_mend_adrift);
-    db_bind_blob(q, 1, S(""));
-    db_bind_i64(q, 2, (int64_t)d->account);
-    db_bind_i64(q, 3, (int64_t)d->item);
+    db_bind_i64(q, 1, (int64_t)d->account);
+    db_bind_i64(q, 2, (int64_t)d->item);
     int rc = db_next(q, e);
     if (rc > 0) {
         *d = (struct adrift){.account = (uint64_t)db_i64(q, 0),
                              .item = (uint64_t)db_i64(q, 1),
                              .blob = db_i64(q, 2),
-                             .size = db_i64(q, 3) - (int64_t)db_blob(q, 4).n,
-                             .prefix_n = (int64_t)db_blob(q, 4).n};
+                             .size = db_i64(q, 3) - db_i64(q, 4),
+                             .prefix_n = db_i64(q, 4)};
         struct slice subject = db_text(q, 5), hash = db_blob(q, 6);
         d->hashed = hash.n == FRAME_HASH;
         if (d->hashed)
@@ -214,10 +211,7 @@ static int widen_job(struct txn *t, void *arg, struct err *e)
     struct narrow *w = arg;
     int64_t row = 0, account = (int64_t)w->account, item = (int64_t)w->en.item;
     int64_t size = (int64_t)w->en.blob.size;
-    if (db_get_i64(t->db, &stmt_mend_message, &row, e, "iibbbttbbb", account, item, S(""),
-                   bytes_of(&w->m->envelope), bytes_of(&w->m->bodystructure),
-                   bytes_of(&w->m->preview), bytes_of(&w->m->subject), bytes_of(&w->m->thread_refs),
-                   slice_of(w->en.blob.hash, BLOB_HASH), bytes_of(&w->m->parts)) < 0)
+    if (row_put(t, w->account, w->en.item, SNONE, w->m, w->en.blob.hash, &row, e))
         return -1;
     return db_run(t->db, &stmt_mend_row, e, "iiii", account, item, row, size) ||
                    db_run(t->db, &stmt_mend_size, e, "iii", account, item, size)

@@ -2,6 +2,7 @@
    break it, and the statement that mends them. The order matters: what is made by one is counted by
    the next. */
 #include "store/checking.h"
+#include "store/row.h"
 
 #define OF_COLLECTION                                                                              \
     "FROM entry e WHERE e.account = collection.account AND "                                       \
@@ -101,7 +102,7 @@ DB_STMT(buried_bad, "SELECT COUNT(*) FROM blob WHERE dead_since <> 0 AND EXISTS 
 DB_STMT(buried_mend, "UPDATE blob SET dead_since = 0 WHERE dead_since <> 0 AND EXISTS (SELECT 1 "
                      "FROM blob_ref r WHERE r.blob = blob.id)");
 #define TRUE_SIZE                                                                                  \
-    "(SELECT b.size + LENGTH(m.prefix) FROM message m JOIN blob b ON b.id = item.blob WHERE "      \
+    "(SELECT b.size + " ROW_PREFIX_N " FROM message m JOIN blob b ON b.id = item.blob WHERE "      \
     "m.row = item.row)"
 DB_STMT(sizes_bad, "SELECT COUNT(*) FROM item WHERE size <> " TRUE_SIZE);
 DB_STMT(sizes_mend, "UPDATE item SET size = " TRUE_SIZE " WHERE size <> " TRUE_SIZE);

@@ -43,6 +43,8 @@ void finding_add(struct findings *f, const struct finding *one);
 
 /* check_rules.c: what rows must be true of each other; mended by statements. */
 int check_rules(struct checking *c, struct checked_shard *s, struct err *e);
+/* check_rows.c: what is stored compressed beside messages. */
+int check_rows(struct checking *c, struct checked_shard *s, struct err *e);
 /* check_log.c: items whose row is lost and of which the change log says that they were deleted. */
 int check_log(struct checked_shard *s, struct err *e);
 /* check_packs.c: every record against its row. */

@@ -6,6 +6,7 @@
 
 #include "store/change_log.h"
 #include "store/entry_item.h"
+#include "store/row.h"
 #include "store/seen.h"
 #include "store/shard.h"
 
@@ -25,31 +26,33 @@
     "WHERE e.account = $1 AND e.collection = $2 AND e.uid BETWEEN $3 AND $4 ORDER BY e.uid"
 #define NARROW "SELECT e.uid, e.item, e.flags, e.modseq, e.saved_at, e.size"
 #define ITEM NARROW ", i.received_at, i.sent_at, i.thread"
-#define ENVELOPE ITEM ", m.envelope, m.preview"
-#define STRUCTURE ENVELOPE ", m.bodystructure"
-#define BLOB "m.prefix, b.id, b.hash, b.pack, b.at, b.size, m.parts"
+#define TOLD "m.envelope, m.bodystructure"
+#define KEPT "m.prefix, m.preview"
+#define BLOB "b.id, b.hash, b.pack, b.at, b.size, m.parts"
 
 DB_STMT(walk_narrow, NARROW " " FROM_ENTRY);
 DB_STMT(walk_item, ITEM " " FROM_ITEM);
-DB_STMT(walk_envelope, ENVELOPE " " FROM_MESSAGE);
-DB_STMT(walk_structure, STRUCTURE " " FROM_MESSAGE);
-DB_STMT(walk_bytes, ITEM ", " BLOB " " FROM_BLOB);
-DB_STMT(walk_all, STRUCTURE ", " BLOB " " FROM_BLOB);
+DB_STMT(walk_told, ITEM ", m.prefix_n, " TOLD " " FROM_MESSAGE);
+DB_STMT(walk_row, ITEM ", m.prefix_n, " TOLD ", " KEPT " " FROM_MESSAGE);
+DB_STMT(walk_bytes, ITEM ", m.prefix_n, " KEPT ", " BLOB " " FROM_BLOB);
+DB_STMT(walk_all, ITEM ", m.prefix_n, " TOLD ", " KEPT ", " BLOB " " FROM_BLOB);
 DB_STMT(walk_keywords, "SELECT keyword FROM entry_keyword WHERE account = $1 AND collection = $2 "
                        "AND uid = $3 ORDER BY keyword");
+
+enum { PREFIX_N = 9 }; /* column, where there is one of table message */
 
 static const struct breadth {
     unsigned gives;
     struct db_stmt *stmt;
-    int blob; /* first column of BLOB, 0: none */
+    int told, kept, blob; /* first columns of TOLD, KEPT and BLOB, 0: none */
 } breadths[] = {
     /* the first that gives all that is asked */
-    {0, &stmt_walk_narrow, 0},
-    {ENTRY_ITEM, &stmt_walk_item, 0},
-    {ENTRY_ITEM | ENTRY_ENVELOPE | ENTRY_PREVIEW, &stmt_walk_envelope, 0},
-    {ENTRY_ITEM | ENTRY_ENVELOPE | ENTRY_PREVIEW | ENTRY_STRUCTURE, &stmt_walk_structure, 0},
-    {ENTRY_ITEM | ENTRY_BYTES, &stmt_walk_bytes, 9},
-    {~0u, &stmt_walk_all, 12},
+    {0, &stmt_walk_narrow, 0, 0, 0},
+    {ENTRY_ITEM, &stmt_walk_item, 0, 0, 0},
+    {ENTRY_ITEM | ENTRY_ENVELOPE | ENTRY_STRUCTURE, &stmt_walk_told, 10, 0, 0},
+    {ENTRY_ITEM | ENTRY_ENVELOPE | ENTRY_STRUCTURE | ENTRY_PREVIEW, &stmt_walk_row, 10, 12, 0},
+    {ENTRY_ITEM | ENTRY_PREVIEW | ENTRY_BYTES, &stmt_walk_bytes, 0, 10, 12},
+    {~0u, &stmt_walk_all, 10, 12, 14},
 };
 
 static const struct breadth *breadth_for(unsigned want)
@@ -71,6 +74,7 @@ struct entry_walk {
     struct db_query *q;
     bool theirs; /* \Seen comes from `seen` */
     struct uidset seen;
+    struct buf told, kept; /* what compressed columns hold */
     uint32_t *overflow;
     size_t overflow_cap;
 };
@@ -134,45 +138,41 @@ static int read_overflow(struct entry_walk *w, struct entry *en, struct err *e)
     return rc < 0 ? -1 : 0;
 }
 
-static void read_blob(const struct entry_walk *w, struct db_query *q, struct entry *en)
+/* From column c on. */
+static void read_blob(struct txn *t, struct db_query *q, int c, struct entry *en)
 {
-    int c = w->breadth->blob;
-    struct slice hash = db_blob(q, c + 2);
-    en->prefix = db_blob(q, c);
-    en->blob = (struct blob_ref){.id = (uint64_t)db_i64(q, c + 1),
-                                 .shard = w->t->shard->id,
-                                 .pack = (uint64_t)db_i64(q, c + 3),
-                                 .at = (uint64_t)db_i64(q, c + 4),
-                                 .size = (uint64_t)db_i64(q, c + 5)};
+    struct slice hash = db_blob(q, c + 1);
+    en->blob = (struct blob_ref){.id = (uint64_t)db_i64(q, c),
+                                 .shard = t->shard->id,
+                                 .pack = (uint64_t)db_i64(q, c + 2),
+                                 .at = (uint64_t)db_i64(q, c + 3),
+                                 .size = (uint64_t)db_i64(q, c + 4)};
     if (hash.n == BLOB_HASH)
         memcpy(en->blob.hash, hash.p, BLOB_HASH);
-    en->parts = db_blob(q, c + 6);
+    en->parts = db_blob(q, c + 5);
 }
 
 static int read_row(struct entry_walk *w, struct entry *en, struct err *e)
 {
     struct db_query *q = w->q;
-    unsigned gives = w->breadth->gives;
     *en = (struct entry){.uid = (uint32_t)db_i64(q, 0),
                          .item = (uint64_t)db_i64(q, 1),
                          .flags = (uint64_t)db_i64(q, 2),
                          .modseq = (uint64_t)db_i64(q, 3),
                          .saved_at = db_i64(q, 4),
                          .size = db_i64(q, 5)};
-    if (gives & ENTRY_ITEM) {
+    if (w->breadth->gives & ENTRY_ITEM) {
         en->received_at = db_i64(q, 6);
         en->sent_at = db_i64(q, 7);
         en->thread = (uint64_t)db_i64(q, 8);
     }
-    if (gives & ENTRY_ENVELOPE) {
-        en->envelope = db_blob(q, 9);
-        en->preview = db_text(q, 10);
-    }
-    if (gives & ENTRY_STRUCTURE) {
-        en->bodystructure = db_blob(q, 11);
-    }
-    if (w->breadth->blob)
-        read_blob(w, q, en);
+    const struct breadth *b = w->breadth;
+    if (b->told && (w->want & (ENTRY_ENVELOPE | ENTRY_STRUCTURE)))
+        row_told(q, PREFIX_N, b->told, &w->told, en);
+    if (b->kept && (w->want & (ENTRY_PREVIEW | ENTRY_BYTES)))
+        row_kept(q, PREFIX_N, b->kept, &w->kept, en);
+    if (b->blob)
+        read_blob(w->t, q, b->blob, en);
     if (w->theirs)
         en->flags =
             (en->flags & ~(uint64_t)FLAG_SEEN) | (uidset_has(&w->seen, en->uid) ? FLAG_SEEN : 0);
@@ -212,6 +212,8 @@ void entry_walk_close(struct entry_walk *w)
         db_end(w->q);
     uidset_done(&w->uids);
     uidset_done(&w->seen);
+    buf_done(&w->told);
+    buf_done(&w->kept);
     free(w->overflow);
     free(w);
 }
@@ -221,11 +223,10 @@ void entry_walk_close(struct entry_walk *w)
 
 DB_STMT(expunged_rows, "SELECT modseq, at, uids, items, old FROM change WHERE account = $1 AND "
                        "collection = $2 AND kind = 3 ORDER BY modseq DESC, seq DESC");
-DB_STMT(expunged_item,
-        "SELECT i.received_at, i.sent_at, i.thread, i.size, m.envelope, m.preview, "
-        "m.bodystructure, m.prefix, b.id, b.hash, b.pack, b.at, b.size, m.parts FROM item i "
-        "JOIN message m ON m.row = i.row LEFT JOIN blob b ON b.id = i.blob "
-        "WHERE i.account = $1 AND i.id = $2");
+DB_STMT(expunged_item, "SELECT i.received_at, i.sent_at, i.thread, i.size, m.prefix_n, " TOLD
+                       ", " KEPT ", " BLOB " FROM item i "
+                       "JOIN message m ON m.row = i.row LEFT JOIN blob b ON b.id = i.blob "
+                       "WHERE i.account = $1 AND i.id = $2");
 
 /* Item and flags of a uid in a row of the log: the lists run along the uids. */
 static int find_in_row(struct slice uids, struct slice items, struct slice old, uint32_t uid,
@@ -253,6 +254,8 @@ static int find_in_row(struct slice uids, struct slice items, struct slice old, 
 
 int entry_item_read(struct txn *t, struct arena *a, struct entry *en, struct err *e)
 {
+    BUF_SCOPE told = {0};
+    BUF_SCOPE kept = {0};
     struct db_query *q = db_query(t->db, &stmt_expunged_item);
     db_bind_i64(q, 1, (int64_t)t->account);
     db_bind_i64(q, 2, (int64_t)en->item);
@@ -262,19 +265,14 @@ int entry_item_read(struct txn *t, struct arena *a, struct entry *en, struct err
         en->sent_at = db_i64(q, 1);
         en->thread = (uint64_t)db_i64(q, 2);
         en->size = db_i64(q, 3);
-        en->envelope = arena_dup(a, db_blob(q, 4));
-        en->preview = arena_dup(a, db_text(q, 5));
-        en->bodystructure = arena_dup(a, db_blob(q, 6));
-        en->prefix = arena_dup(a, db_blob(q, 7));
-        en->parts = arena_dup(a, db_blob(q, 13));
-        struct slice hash = db_blob(q, 9);
-        en->blob = (struct blob_ref){.id = (uint64_t)db_i64(q, 8),
-                                     .shard = t->shard->id,
-                                     .pack = (uint64_t)db_i64(q, 10),
-                                     .at = (uint64_t)db_i64(q, 11),
-                                     .size = (uint64_t)db_i64(q, 12)};
-        if (hash.n == BLOB_HASH)
-            memcpy(en->blob.hash, hash.p, BLOB_HASH);
+        row_told(q, 4, 5, &told, en);
+        row_kept(q, 4, 7, &kept, en);
+        read_blob(t, q, 9, en);
+        en->envelope = arena_dup(a, en->envelope);
+        en->preview = arena_dup(a, en->preview);
+        en->bodystructure = arena_dup(a, en->bodystructure);
+        en->prefix = arena_dup(a, en->prefix);
+        en->parts = arena_dup(a, en->parts);
     }
     db_end(q);
     if (rc == 0)

@@ -29,6 +29,7 @@ struct entry {
     int64_t sent_at;                      /* ms: Date header, received_at when it has none */
     int64_t size;                         /* RFC822.SIZE: prefix and blob */
     uint64_t thread;                      /* THREADID is "T" and this */
+    bool damaged;                         /* something of the next four is not what was stored */
     struct slice envelope, bodystructure; /* as they go on the wire */
     struct slice preview;
     struct slice prefix;

@@ -7,6 +7,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+extern struct setting set_store_compress;
+
 enum {
     FRAME_SIZE = 65536,
     FRAME_HASH = 32,

@@ -9,6 +9,7 @@
 #include "store/keyword.h"
 #include "store/message_ready.h"
 #include "store/reserve.h"
+#include "store/row.h"
 #include "store/schema.h"
 
 SETTING(store, prefix_max, SIZE, 16 * KiB, 1 * KiB, 1 * MiB,
@@ -16,20 +17,12 @@ SETTING(store, prefix_max, SIZE, 16 * KiB, 1 * KiB, 1 * MiB,
 
 DB_STMT(spool_once, "INSERT INTO spool_guard (spool, recipient, at) VALUES ($1, $2, $3) "
                     "ON CONFLICT DO NOTHING RETURNING at");
-DB_STMT(message_put,
-        "INSERT INTO message (account, item, prefix, envelope, bodystructure, preview, subject, "
-        "refs, hash, parts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING row");
 DB_STMT(item_put, "INSERT INTO item (account, id, thread, received_at, sent_at, size, gone, blob, "
                   "row) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)");
 DB_STMT(entry_put, "INSERT INTO entry (account, collection, uid, item, flags, modseq, saved_at, "
                    "size) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
 DB_STMT(entry_keyword_put, "INSERT INTO entry_keyword (account, collection, uid, keyword) "
                            "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING");
-
-static struct slice bytes_of(const struct buf *b)
-{
-    return b->n ? buf_slice(b) : S("");
-}
 
 static int fits_quota(struct txn *t, const struct message_add *how, int64_t size, struct err *e)
 {
@@ -47,13 +40,8 @@ static int item_add(struct txn *t, struct message_ready *m, const struct message
     int64_t row = 0;
     if (blob_commit(t, m->staged, how->collection, &blob, e) ||
         blob_own(t, blob.id, BLOB_OF_ITEM, t->account, item, e) ||
-        thread_join(t, &m->thread, item, &thread, e))
-        return -1;
-    if (db_get_i64(t->db, &stmt_message_put, &row, e, "iibbbttbbb", (int64_t)t->account,
-                   (int64_t)item, how->prefix.n ? how->prefix : S(""), bytes_of(&m->envelope),
-                   bytes_of(&m->bodystructure), bytes_of(&m->preview), bytes_of(&m->subject),
-                   bytes_of(&m->thread_refs), slice_of(blob.hash, BLOB_HASH),
-                   bytes_of(&m->parts)) < 0)
+        thread_join(t, &m->thread, item, &thread, e) ||
+        row_put(t, t->account, item, how->prefix, m, blob.hash, &row, e))
         return -1;
     return db_run(t->db, &stmt_item_put, e, "iiiiiiii", (int64_t)t->account, (int64_t)item,
                   (int64_t)thread, received_at, m->has_date ? m->sent_at : received_at, size,
@@ -136,6 +124,10 @@ struct message_bytes {
 
 int message_open(const struct entry *en, struct message_bytes **ret, struct err *e)
 {
+    if (en->damaged)
+        return err_set(e, ERR_CORRUPT,
+                       "what is stored beside the message is damaged: run carbonado store check "
+                       "--repair");
     struct message_bytes *m = malloc(sizeof *m + en->prefix.n);
     BUG_IF(!m);
     m->prefix_n = en->prefix.n;

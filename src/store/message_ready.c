@@ -12,6 +12,7 @@
 #include "format/preview.h"
 #include "format/subject.h"
 #include "format/text.h"
+#include "store/row.h"
 
 SETTING(store, message_max, SIZE, 50 * MiB, 64 * KiB, 2 * GiB,
         "Largest message that is taken, by whatever way it comes.");
@@ -79,9 +80,16 @@ static int work_out(struct message_ready *m, struct slice bytes, struct err *e)
     thread_key_make(&f, buf_slice(&m->subject), &m->thread);
     thread_refs_pack(&m->thread, &m->thread_refs);
     cut_subject(&m->subject);
+    if (setting_get(&set_store_compress)) {
+        row_pack(buf_slice(&m->envelope), buf_slice(&m->bodystructure), &m->told);
+        m->told.failed |= m->envelope.failed || m->bodystructure.failed;
+        buf_done(&m->envelope);
+        buf_done(&m->bodystructure);
+    }
     m->has_date = f.has_date;
     m->sent_at = f.has_date ? f.date.at * 1000 : 0;
-    if (m->envelope.failed || m->bodystructure.failed || m->subject.failed || m->parts.failed)
+    if (m->envelope.failed || m->bodystructure.failed || m->subject.failed || m->parts.failed ||
+        m->told.failed)
         return err_set(e, ERR_LIMIT, "the message's header or structure is too large");
     return 0;
 }
@@ -134,6 +142,7 @@ void message_ready_unref(struct message_ready *m)
     buf_done(&m->subject);
     buf_done(&m->thread_refs);
     buf_done(&m->parts);
+    buf_done(&m->told);
     free(m);
 }
 

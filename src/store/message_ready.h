@@ -11,6 +11,7 @@ struct message_ready {
     int64_t sent_at; /* ms */
     struct thread_key thread;
     struct buf envelope, bodystructure, preview, subject, thread_refs, parts;
+    struct buf told; /* envelope and bodystructure as a column (row.h), which are empty then */
 };
 
 /* An entry for an item that is there, with its row in the log. */
