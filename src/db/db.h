@@ -107,7 +107,8 @@ struct db_migration {
     int version; /* 1, 2, 3 ... */
     const char *sqlite, *postgres;
     /* The release that comes with a step after which older ones cannot use the tables; they refuse
-       them by this name, and only `carbonado upgrade` takes the step. NULL: they get along. */
+       them by this name, and only `carbonado upgrade` takes the step. DB_FIRST_RELEASE: builds of
+       before it cannot and are refused, but nobody is asked. NULL: they get along. */
     const char *needs;
 };
 /* Brings the module's schema up to the last version, each step in a transaction, recorded in table

@@ -94,6 +94,12 @@ static int newer(struct db *db, struct slice module, int known, struct err *e)
                    SARG(module), release, *release ? " " : "");
 }
 
+/* Builds of before the first release are refused as well, but nobody has to be asked. */
+static bool shuts_out_a_release(const struct db_migration *m)
+{
+    return m->needs && strcmp(m->needs, DB_FIRST_RELEASE) != 0;
+}
+
 static int look(struct db *db, struct slice module, const struct db_migration *m, size_t n,
                 int64_t *ret_have, struct err *e)
 {
@@ -103,7 +109,7 @@ static int look(struct db *db, struct slice module, const struct db_migration *m
     if (*ret_have > m[n - 1].version)
         return newer(db, module, m[n - 1].version, e);
     for (size_t i = 0; i < n && *ret_have && !on_upgrade; i++)
-        if (m[i].version > *ret_have && m[i].needs)
+        if (m[i].version > *ret_have && shuts_out_a_release(&m[i]))
             return err_set(e, ERR_UNSUPPORTED,
                            "the %.*s tables are of an older release, which could not use them any "
                            "more after that: stop the server and run carbonado upgrade",

@@ -81,7 +81,7 @@ static int work_out(struct message_ready *m, struct slice bytes, struct err *e)
     thread_refs_pack(&m->thread, &m->thread_refs);
     cut_subject(&m->subject);
     if (setting_get(&set_store_compress)) {
-        row_pack(buf_slice(&m->envelope), buf_slice(&m->bodystructure), &m->told);
+        row_pack(ROW_QUICK, buf_slice(&m->envelope), buf_slice(&m->bodystructure), &m->told);
         m->told.failed |= m->envelope.failed || m->bodystructure.failed;
         buf_done(&m->envelope);
         buf_done(&m->bodystructure);

@@ -8,17 +8,17 @@
 #include "store/squeeze.h"
 
 enum {
-    LEVEL = 1,
     MAGIC = 4,
     PARTS_MAX = 128 << 20, /* of both: each is a buffer of the usual limit */
 };
+static const int levels[] = {[ROW_QUICK] = -1, [ROW_SMALL] = 1};
 static const char magic[MAGIC] = {'\x28', '\xb5', '\x2f', '\xfd'};
 
 DB_STMT(row_put, "INSERT INTO message (account, item, prefix, envelope, bodystructure, preview, "
                  "subject, refs, hash, parts, prefix_n) "
                  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING row");
 
-void row_pack(struct slice a, struct slice b, struct buf *out)
+void row_pack(enum row_way way, struct slice a, struct slice b, struct buf *out)
 {
     BUF_SCOPE both = {.max = PARTS_MAX};
     out->max = 2 * PARTS_MAX;
@@ -32,7 +32,7 @@ void row_pack(struct slice a, struct slice b, struct buf *out)
         out->failed = true;
         return;
     }
-    size_t n = squeeze(SQUEEZE_ROW, LEVEL, both.n ? buf_slice(&both) : S(""), room, most);
+    size_t n = squeeze(SQUEEZE_ROW, levels[way], both.n ? buf_slice(&both) : S(""), room, most);
     BUG_IF(n < MAGIC || memcmp(room, magic, MAGIC) != 0);
     memmove(room, room + MAGIC, n - MAGIC);
     out->n += n - MAGIC;
@@ -75,7 +75,7 @@ int row_put(struct txn *t, uint64_t account, uint64_t item, struct slice prefix,
         prefix = S("");
     if (m->told.n) {
         prefix_n = (int64_t)prefix.n;
-        row_pack(prefix, preview, &kept);
+        row_pack(ROW_SMALL, prefix, preview, &kept);
         if (kept.failed)
             return err_set(e, ERR_LIMIT, "the lines in front of the message are too large");
         envelope = buf_slice(&m->told);

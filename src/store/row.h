@@ -13,8 +13,10 @@ struct txn;
 /* SQL for the length of the prefix of row m. */
 #define ROW_PREFIX_N "CASE WHEN m.prefix_n < 0 THEN LENGTH(m.prefix) ELSE m.prefix_n END"
 
-/* a and b as one column. */
-void row_pack(struct slice a, struct slice b, struct buf *out);
+/* a and b as one column. What is read of very many messages at once is packed without coding of
+   letters: a sixth larger, and read in half the time. */
+enum row_way { ROW_QUICK, ROW_SMALL };
+void row_pack(enum row_way way, struct slice a, struct slice b, struct buf *out);
 /* They lie in `room` then. -1: damaged. */
 int row_unpack(struct slice packed, struct buf *room, struct slice *ret_a, struct slice *ret_b);
 

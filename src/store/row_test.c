@@ -20,7 +20,7 @@ static void both_parts_come_back(void **state)
     for (size_t i = 0; i < 16; i++) {
         struct slice a = parts[i / 4], b = parts[i % 4], c, d;
         BUF_SCOPE packed = {0};
-        row_pack(a, b, &packed);
+        row_pack(i % 2 ? ROW_QUICK : ROW_SMALL, a, b, &packed);
         assert_false(packed.failed);
         assert_int_equal(row_unpack(buf_slice(&packed), &room, &c, &d), 0);
         assert_true(slice_eq(a, c) && slice_eq(b, d));
@@ -37,8 +37,8 @@ static void damage_is_survived(void **state)
     BUF_SCOPE room = {0};
     struct slice a, b;
     unsigned told = 0;
-    row_pack(S("(\"Mon, 1 Jan 2018 10:00:00 +0000\" \"Hello\" NIL)"), S("(\"text\" \"plain\")"),
-             &packed);
+    row_pack(ROW_SMALL, S("(\"Mon, 1 Jan 2018 10:00:00 +0000\" \"Hello\" NIL)"),
+             S("(\"text\" \"plain\")"), &packed);
     for (size_t i = 0; i < packed.n * 8; i++) {
         packed.p[i / 8] = (char)(packed.p[i / 8] ^ 1 << i % 8);
         told += row_unpack(buf_slice(&packed), &room, &a, &b) != 0;

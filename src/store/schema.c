@@ -129,7 +129,7 @@ static const struct db_migration store_migrations[] = {
     {2, SCHEMA_2("BLOB NOT NULL DEFAULT x''"), SCHEMA_2("BYTEA NOT NULL DEFAULT ''")},
     {3, SCHEMA_3("BLOB", "INTEGER PRIMARY KEY"), SCHEMA_3("BYTEA", "BIGINT PRIMARY KEY")},
     {4, SCHEMA_4, SCHEMA_4},
-    {5, SCHEMA_5, SCHEMA_5, .needs = "0.1.0"},
+    {5, SCHEMA_5, SCHEMA_5, .needs = DB_FIRST_RELEASE},
 };
 DB_MODULE(store, store_migrations);
 
