@@ -91,7 +91,7 @@ static inline bool peer_step(struct peer *p, const char *step)
     uint64_t count;
     if (p->fd < 0) {
         p->fd = accept(p->listener, NULL, NULL);
-        struct timeval t = {.tv_sec = 10};
+        struct timeval t = {.tv_sec = 60};
         setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
         p->connections++;
         buf_reset(&p->in);
