@@ -3,7 +3,6 @@ identities, SCRAM's numbers, memory before anybody is known, and what time tells
 import base64
 import re
 import socket
-import statistics
 import time
 
 import pytest
@@ -160,16 +159,19 @@ def test_sasl_memory_before_login(server, watch):
 
 
 def test_wrong_name_and_wrong_password_take_the_same_time(server):
-    """Medians of the answers, taken in turn; a name that is not there must not be quicker by half."""
-    took = {"user2@example.test": [], "nobody-here@example.test": []}
-    for _ in range(3):
-        for user, times in took.items():
+    """The quickest of the answers, taken in turn: other work on the machine only makes them later. A name that is
+    not there must not be quicker by half, nor slower."""
+    quickest = {"user2@example.test": 1e9, "nobody-here@example.test": 1e9}
+    for n in range(30):
+        for user in quickest:
             with Imap(server) as imap:
                 begun = time.monotonic()
                 assert imap.run("LOGIN", user, "wrong")[1].startswith(b"NO")
-                times.append(time.monotonic() - begun)
-    here, absent = (statistics.median(times) for times in took.values())
-    assert 0.5 < absent / here < 2, (here, absent)
+                quickest[user] = min(quickest[user], time.monotonic() - begun)
+        here, absent = quickest.values()
+        if n >= 3 and 0.5 < absent / here < 2:
+            return
+    assert False, (here, absent)
 
 
 # --- POP3, one row a case ---------------------------------------------------------------------------
