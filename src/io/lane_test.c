@@ -10,6 +10,7 @@
 
 #include "io/loop.h"
 #include "io/ring.h"
+#include "io/testing.h"
 
 enum { SIZE = 256 * 1024, COUNT = 300, UNSENT_MAX = 1024 * 1024 };
 
@@ -175,20 +176,6 @@ static void test_who_breaks_rules(void **state)
     }
 }
 
-static int setup(void **state)
-{
-    struct err e = {0};
-    (void)state;
-    return loops_start(2, &e);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    loops_stop();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,5 +184,5 @@ int main(void)
         cmocka_unit_test(test_who_goes),
         cmocka_unit_test(test_who_breaks_rules),
     };
-    return cmocka_run_group_tests_name("lane", tests, setup, teardown);
+    return cmocka_run_group_tests_name("lane", tests, test_loops_start, test_loops_stop);
 }

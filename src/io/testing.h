@@ -27,6 +27,21 @@ static inline void test_set(const char *name, const char *value)
         fail_msg("%s = %s: %s", name, value, e.text);
 }
 
+/* Set-up and tear-down of a group: two loops. */
+static inline int test_loops_start(void **state)
+{
+    struct err e = {0};
+    (void)state;
+    return loops_start(2, &e);
+}
+
+static inline int test_loops_stop(void **state)
+{
+    (void)state;
+    loops_stop();
+    return 0;
+}
+
 static inline uint16_t test_port_of(int fd)
 {
     struct sockaddr_in a = {0};

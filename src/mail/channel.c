@@ -19,8 +19,6 @@ enum { INPUT_MAX = 256 * 1024, UNSENT_MAX = 128 * 1024, INTERRUPT_MS = 200 };
 
 static _Atomic bool interrupted;
 
-enum channel_state { CH_CONNECTING, CH_OPEN, CH_CLOSED };
-
 struct channel {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -28,8 +26,8 @@ struct channel {
     struct loop_msg msg;
     struct conn *conn; /* loop only */
     /* under the lock */
-    enum channel_state state;
-    bool posted; /* the message is on its way */
+    bool posted;         /* the message is on its way */
+    bool opened, closed; /* both: it was open, and what came may still be read */
     bool secured, flooded, full;
     struct buf in;
     struct err why;
@@ -53,7 +51,7 @@ static void change(struct channel *c, void (*fn)(struct channel *c))
 
 static void set_open(struct channel *c)
 {
-    c->state = CH_OPEN;
+    c->opened = true;
 }
 
 static void on_opened(struct conn *conn)
@@ -107,7 +105,7 @@ static void on_closed(struct conn *conn, enum conn_end why, const char *text)
     if (c->why.code == ERR_OK)
         err_set(&c->why, why == CONN_END_TIMEOUT ? ERR_BUSY : ERR_IO, "%s",
                 text && *text ? text : "connection closed");
-    c->state = CH_CLOSED;
+    c->closed = true;
     c->conn = NULL;
     pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
@@ -137,7 +135,7 @@ static void do_open(struct loop_msg *msg)
     c->conn = conn_connect(c->loop, &how, &e);
     if (!c->conn) {
         c->why = e; /* nobody else looks before `posted` falls */
-        c->state = CH_CLOSED;
+        c->closed = true;
     }
     change(c, set_posted);
 }
@@ -191,7 +189,7 @@ static bool has_input(const struct channel *c)
 
 static bool is_open(const struct channel *c)
 {
-    return c->state == CH_OPEN;
+    return c->opened;
 }
 
 static bool is_secured(const struct channel *c)
@@ -216,7 +214,7 @@ static int wait_for(struct channel *c, bool (*done)(const struct channel *), int
             return err_set(e, ERR_BUSY, "the server stops");
         if (c->flooded)
             return err_set(e, ERR_LIMIT, "peer sends without end");
-        if (c->state == CH_CLOSED)
+        if (c->closed)
             return err_set(e, c->why.code ? c->why.code : ERR_IO, "%s", c->why.text);
         if (left <= 0)
             return err_set(e, ERR_BUSY, "timeout");
@@ -261,9 +259,9 @@ void channel_close(struct channel *c)
     if (!c)
         return;
     pthread_mutex_lock(&c->lock);
-    if (c->state != CH_CLOSED)
+    if (!c->closed)
         send_message(c, do_close);
-    while (c->state != CH_CLOSED)
+    while (!c->closed)
         pthread_cond_wait(&c->changed, &c->lock);
     pthread_mutex_unlock(&c->lock);
     pthread_mutex_destroy(&c->lock);

@@ -8,20 +8,6 @@
 
 #include "base/clock.h"
 
-static int setup(void **state)
-{
-    struct err e = {0};
-    (void)state;
-    return loops_start(2, &e);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    loops_stop();
-    return 0;
-}
-
 struct pair {
     int listener, fd; /* the server's ends */
     struct channel *c;
@@ -115,6 +101,43 @@ static void what_came_before_the_end_is_read(void **state)
     assert_int_equal(channel_write(p.c, &out, 500, &p.e), 0); /* the loss shows at the next read */
     assert_int_equal(channel_read(p.c, &in, 500, &p.e), -1);
     close_pair(&p);
+}
+
+enum { LEAVERS = 200 };
+
+static void *speak_and_leave(void *arg)
+{
+    for (int i = 0; i < LEAVERS; i++) {
+        int fd = accept(*(int *)arg, NULL, NULL);
+        test_send(fd, S("421 busy\r\n"));
+        close(fd);
+    }
+    return NULL;
+}
+
+/* Also when all of it happens before the thread that asked has seen that the way is open. */
+static void who_speaks_and_leaves_at_once_is_heard(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    struct sockaddr_in a = {.sin_family = AF_INET};
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(listener, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    a.sin_port = htons(test_port_of(listener));
+    pthread_create(&thread, NULL, speak_and_leave, &listener);
+    for (int i = 0; i < LEAVERS; i++) {
+        struct err e = {0};
+        struct channel *c;
+        BUF_SCOPE in = {0};
+        assert_int_equal(channel_open((struct sockaddr *)&a, 60000, &c, &e), 0);
+        assert_int_equal(channel_read(c, &in, 60000, &e), 0);
+        assert_slice(buf_slice(&in), "421 busy\r\n");
+        channel_close(c);
+    }
+    pthread_join(thread, NULL);
+    close(listener);
 }
 
 static void *flood(void *arg)
@@ -217,10 +240,11 @@ int main(void)
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(silence_ends_in_time),
         cmocka_unit_test(what_came_before_the_end_is_read),
+        cmocka_unit_test(who_speaks_and_leaves_at_once_is_heard),
         cmocka_unit_test(a_peer_that_sends_without_end),
         cmocka_unit_test(a_peer_that_takes_nothing),
         cmocka_unit_test(plain_text_in_front_of_tls),
         cmocka_unit_test(an_interrupt_ends_every_wait),
     };
-    return cmocka_run_group_tests_name(__FILE__, tests, setup, teardown);
+    return cmocka_run_group_tests_name(__FILE__, tests, test_loops_start, test_loops_stop);
 }

@@ -1,7 +1,7 @@
-/* desk.h - what a session of SMTP, submission or LMTP asks of who holds the mail: is the password
-   right, may they send as this, who is this recipient, take this message. A session has one desk,
-   and one question at a time. The answer comes on the desk's loop and never from inside the call;
-   one that is in memory is there when the call returns.
+/* desk.h - what a session of SMTP, submission, LMTP or POP3 asks of who holds the mail: is the
+   password right, may they send as this, who is this recipient, take this message, what is in
+   INBOX. A session has one desk, and one question at a time. The answer comes on the desk's loop
+   and never from inside the call; one that is in memory is there when the call returns.
 
    What was proved stays with the desk: a log-in, the sender that was allowed, the recipients. A
    question never says for whom it is, so whoever asks needs not be trusted for more than what was

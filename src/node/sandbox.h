@@ -1,4 +1,4 @@
-/* sandbox.h - what the worker and fronts give up before it reads a stranger's first byte:
+/* sandbox.h - what the worker and fronts give up before they read a stranger's first byte:
    capabilities, files outside its table (Landlock), system calls outside its table (seccomp). What
    each role needs stands in sandbox_rules.c and sandbox_front.c; nothing else is allowed. */
 #pragma once

@@ -19,11 +19,10 @@ static const unsigned char row[] = {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct {
-    ZSTD_CCtx *c[KEPT];
-    ZSTD_DCtx *d[KEPT];
-    size_t nc, nd;
-} kept;
+static struct shelf {
+    void *context[KEPT];
+    size_t n;
+} packing, unpacking; /* ZSTD_CCtx, ZSTD_DCtx */
 static _Atomic(ZSTD_CDict *) packers[SQUEEZE_KNOWN][LEVEL_MOST - LEVEL_LEAST + 1];
 static _Atomic(ZSTD_DDict *) unpackers[SQUEEZE_KNOWN];
 
@@ -69,56 +68,33 @@ static const ZSTD_DDict *unpacker(enum squeeze_dictionary d)
     return have;
 }
 
-static ZSTD_CCtx *packing_take(void)
+/* NULL: there is none. */
+static void *take(struct shelf *s)
 {
     pthread_mutex_lock(&lock);
-    ZSTD_CCtx *c = kept.nc ? kept.c[--kept.nc] : NULL;
+    void *context = s->n ? s->context[--s->n] : NULL;
     pthread_mutex_unlock(&lock);
-    if (!c)
-        c = ZSTD_createCCtx();
-    BUG_IF(!c);
-    return c;
+    return context;
 }
 
-static void packing_give(ZSTD_CCtx *c)
+/* What is left to be freed: NULL, or the context when there is no room. */
+static void *put_back(struct shelf *s, void *context)
 {
     pthread_mutex_lock(&lock);
-    if (kept.nc < KEPT) {
-        kept.c[kept.nc++] = c;
-        c = NULL;
+    if (s->n < KEPT) {
+        s->context[s->n++] = context;
+        context = NULL;
     }
     pthread_mutex_unlock(&lock);
-    ZSTD_freeCCtx(c);
-}
-
-static ZSTD_DCtx *unpacking_take(void)
-{
-    pthread_mutex_lock(&lock);
-    ZSTD_DCtx *d = kept.nd ? kept.d[--kept.nd] : NULL;
-    pthread_mutex_unlock(&lock);
-    if (!d)
-        d = ZSTD_createDCtx();
-    BUG_IF(!d);
-    return d;
-}
-
-static void unpacking_give(ZSTD_DCtx *d)
-{
-    pthread_mutex_lock(&lock);
-    if (kept.nd < KEPT) {
-        kept.d[kept.nd++] = d;
-        d = NULL;
-    }
-    pthread_mutex_unlock(&lock);
-    ZSTD_freeDCtx(d);
+    return context;
 }
 
 __attribute__((destructor)) static void kept_free(void)
 {
-    while (kept.nc)
-        ZSTD_freeCCtx(kept.c[--kept.nc]);
-    while (kept.nd)
-        ZSTD_freeDCtx(kept.d[--kept.nd]);
+    while (packing.n)
+        ZSTD_freeCCtx(packing.context[--packing.n]);
+    while (unpacking.n)
+        ZSTD_freeDCtx(unpacking.context[--unpacking.n]);
     for (size_t d = 0; d < SQUEEZE_KNOWN; d++) {
         for (size_t i = 0; i < sizeof packers[d] / sizeof *packers[d]; i++)
             ZSTD_freeCDict(packers[d][i]);
@@ -128,20 +104,26 @@ __attribute__((destructor)) static void kept_free(void)
 
 size_t squeeze(enum squeeze_dictionary d, int level, struct slice content, char *room, size_t most)
 {
-    ZSTD_CCtx *c = packing_take();
+    ZSTD_CCtx *c = take(&packing);
+    if (!c)
+        c = ZSTD_createCCtx();
+    BUG_IF(!c);
     size_t n = d == SQUEEZE_BARE ? ZSTD_compressCCtx(c, room, most, content.p, content.n, level)
                                  : ZSTD_compress_usingCDict(c, room, most, content.p, content.n,
                                                             packer(d, level));
-    packing_give(c);
+    ZSTD_freeCCtx(put_back(&packing, c));
     return ZSTD_isError(n) ? 0 : n;
 }
 
 int unsqueeze(enum squeeze_dictionary d, struct slice packed, char *out, size_t want)
 {
-    ZSTD_DCtx *c = unpacking_take();
+    ZSTD_DCtx *c = take(&unpacking);
+    if (!c)
+        c = ZSTD_createDCtx();
+    BUG_IF(!c);
     size_t n = d == SQUEEZE_BARE
                    ? ZSTD_decompressDCtx(c, out, want, packed.p, packed.n)
                    : ZSTD_decompress_usingDDict(c, out, want, packed.p, packed.n, unpacker(d));
-    unpacking_give(c);
+    ZSTD_freeDCtx(put_back(&unpacking, c));
     return ZSTD_isError(n) || n != want ? -1 : 0;
 }
