@@ -10,7 +10,7 @@ static const char always[] = "IMAP4rev1 IMAP4rev2 ID ENABLE LITERAL+ SASL-IR";
 static const char after_login[] =
     " IDLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE CONDSTORE QRESYNC ESEARCH SEARCHRES WITHIN"
     " LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE BINARY MULTIAPPEND"
-    " OBJECTID PREVIEW UTF8=ACCEPT";
+    " OBJECTID PREVIEW UTF8=ACCEPT SAVEDATE REPLACE";
 
 SETTING_DECLARE(auth, plain_on_loopback);
 
@@ -74,4 +74,6 @@ void capability_write(struct session *s, struct buf *out)
     buf_addf(out, " APPENDLIMIT=%lld", (long long)setting_get(&set_imap_append_max));
     if (!conn_is_compressed(s->conn))
         buf_adds(out, " COMPRESS=DEFLATE");
+    if (session_may_unauthenticate(s))
+        buf_adds(out, " UNAUTHENTICATE");
 }

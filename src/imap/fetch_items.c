@@ -1,6 +1,6 @@
 /* fetch_items.c - the FETCH items that need no message bytes. RFC 9051 7.5.2, RFC 7162 3.1.4
-   (MODSEQ), RFC 8474 5 (EMAILID, THREADID), RFC 8970 (PREVIEW). ENVELOPE and BODYSTRUCTURE are
-   stored as they go on the wire. */
+   (MODSEQ), RFC 8474 5 (EMAILID, THREADID), RFC 8970 (PREVIEW), RFC 8514 4.2 (SAVEDATE). ENVELOPE
+   and BODYSTRUCTURE are stored as they go on the wire. */
 #include "format/imap_body.h"
 #include "imap/fetch.h"
 #include "imap/flags.h"
@@ -71,6 +71,13 @@ static void write_item(struct request *r, unsigned item, const struct entry *en)
     case IMAP_FETCH_PREVIEW: /* RFC 8970 3.2: never NIL */
         buf_add(out, S("PREVIEW "));
         imap_write_string(en->preview, session_utf8(r->s), out);
+        break;
+    case IMAP_FETCH_SAVEDATE:
+        buf_add(out, S("SAVEDATE "));
+        if (en->saved_at)
+            imap_write_date_time(en->saved_at, out);
+        else /* of an expunged message nobody knows it any more */
+            buf_add(out, S("NIL"));
         break;
     default:
         number(out, S("THREADID (T"), en->thread, S(")"));

@@ -51,12 +51,14 @@ static void add_text(struct session *s, struct slice text)
         session_bye(s, "[UNAVAILABLE] Out of memory");
 }
 
-/* "tag APPEND ..."? */
+/* "tag APPEND ..." or one of its kind? */
 static bool is_append(const struct request *r)
 {
     struct slice text = buf_slice(&r->text);
     slice_cut(&text, ' ');
-    return text.p && slice_startsi(text, S("APPEND "));
+    if (text.p && slice_startsi(text, S("UID ")))
+        text = slice_from(text, 4);
+    return text.p && (slice_startsi(text, S("APPEND ")) || slice_startsi(text, S("REPLACE ")));
 }
 
 static struct imap_literal *literal_add(struct request *r)

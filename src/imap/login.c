@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "imap/capability.h"
@@ -65,6 +66,23 @@ static void welcome(struct request *r)
     capability_write(s, &code);
     r->code = arena_cstr(&r->arena, buf_slice(&code));
     r->text_ok = "Logged in";
+}
+
+void login_undo(struct session *s)
+{
+    LOG(LOG_INFO, "imap.unauthenticated", LF("peer", conn_peer(s->conn)), LFZ("user", s->address));
+    session_deselect(s);
+    users_leave(s->account);
+    s->counted = false;
+    s->account = 0;
+    free(s->address);
+    s->address = NULL;
+    s->enabled = 0;
+    s->state = STATE_NEW;
+    s->opened_ms = clock_mono_ms(); /* imap.login_timeout counts from here */
+    metric_add(&metric_imap_sessions, 1, -1);
+    metric_add(&metric_imap_sessions, 0, 1);
+    session_idle_timeout(s);
 }
 
 void login_done(struct request *r)

@@ -9,3 +9,5 @@
 enum cmd_next login_accept(struct request *r, const struct identity *id);
 /* The table's done(): state, greeting, counting of failures. */
 void login_done(struct request *r);
+/* RFC 8437: of all that belonged to somebody nothing is left; the connection is as new. */
+void login_undo(struct session *s);

@@ -16,6 +16,7 @@
 #include "imap/group.h"
 #include "imap/idle.h"
 #include "imap/idle_share.h"
+#include "imap/login.h"
 #include "imap/reply.h"
 #include "imap/settings.h"
 #include "imap/updates.h"
@@ -352,6 +353,8 @@ static void apply_after(struct request *r)
         conn_starttls(s->conn);
     } else if (r->after == AFTER_COMPRESS) {
         conn_compress(s->conn);
+    } else if (r->after == AFTER_UNAUTHENTICATE) {
+        login_undo(s);
     } else if (r->after == AFTER_LOGOUT) {
         s->closing = true;
         conn_close(s->conn);

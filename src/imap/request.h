@@ -85,7 +85,13 @@ struct request {
     struct buf out;
     const char *code;    /* "TRYCREATE", "APPENDUID 1 2": goes into the tagged reply */
     const char *text_ok; /* "Fetched"; NULL: "Completed" */
-    enum { AFTER_NOTHING, AFTER_STARTTLS, AFTER_COMPRESS, AFTER_LOGOUT } after;
+    enum {
+        AFTER_NOTHING,
+        AFTER_STARTTLS,
+        AFTER_COMPRESS,
+        AFTER_LOGOUT,
+        AFTER_UNAUTHENTICATE,
+    } after;
     int64_t began_us;
 };
 

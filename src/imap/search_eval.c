@@ -281,6 +281,12 @@ static bool simple(struct request *r, struct search *s, const struct imap_search
         return floor_day(en->received_at, DAY_MS) == k->day;
     case SEARCH_SINCE:
         return floor_day(en->received_at, DAY_MS) >= k->day;
+    case SEARCH_SAVEDBEFORE:
+        return floor_day(en->saved_at, DAY_MS) < k->day;
+    case SEARCH_SAVEDON:
+        return floor_day(en->saved_at, DAY_MS) == k->day;
+    case SEARCH_SAVEDSINCE:
+        return floor_day(en->saved_at, DAY_MS) >= k->day;
     case SEARCH_SENTBEFORE:
         return sent_day(m) < k->day;
     case SEARCH_SENTON:

@@ -22,3 +22,6 @@ SETTING(imap, search_time, TIME, 60 * SEC, 1 * SEC, 1 * HOUR,
         "Longest time for a SEARCH, after which it ends with NO [LIMIT].");
 SETTING(imap, memory_max, SIZE, 16 * MiB, 1 * MiB, 1 * GiB,
         "Memory that one command may take for what it was given and for parsing messages.");
+SETTING(imap, unauthenticate, BOOL, 1, 0, 1,
+        "UNAUTHENTICATE (RFC 8437) is offered. No: where a proxy in front that knows it not checks "
+        "who logs in.");

@@ -14,3 +14,4 @@ SETTING_DECLARE(imap, auth_failures_max);
 SETTING_DECLARE(imap, user_connections);
 SETTING_DECLARE(imap, search_time);
 SETTING_DECLARE(imap, memory_max);
+SETTING_DECLARE(imap, unauthenticate);

@@ -302,6 +302,7 @@ int entry_expunged(struct txn *t, uint64_t collection, uint32_t uid, unsigned wa
     en.flags &= ~FLAG_OVERFLOW;
     if ((want & ~(unsigned)ENTRY_KEYWORDS) && entry_item_read(t, a, &en, e))
         return -1;
+    en.saved_at = 0;
     *ret = en;
     return 0;
 }

@@ -22,7 +22,7 @@ struct entry {
     uint64_t item;  /* EMAILID is "M" and this in decimal */
     uint64_t flags; /* with the person's \Seen */
     uint64_t modseq;
-    int64_t saved_at;         /* ms: when it came into this mailbox */
+    int64_t saved_at;         /* ms: when it came into this mailbox; 0: not known */
     const uint32_t *overflow; /* keyword ids; ENTRY_KEYWORDS */
     size_t overflow_n;
     int64_t received_at;                  /* ms: INTERNALDATE */

@@ -22,12 +22,16 @@ def server():
 numbers = itertools.count(1)
 
 
-@pytest.fixture
-def user(server):
+def take_user():
     n = next(numbers)
     if n > USERS:
         pytest.fail("more accounts are needed: raise USERS")
     return f"user{n}@example.test"
+
+
+@pytest.fixture
+def user(server):
+    return take_user()
 
 
 @pytest.fixture
@@ -49,3 +53,21 @@ def append(imap):
                 wire.Literal(MESSAGE % (subject.encode(), subject.encode(), body)))
 
     return add
+
+
+@pytest.fixture(scope="module")
+def person(server):
+    """An account for all tests of a module, which make mailboxes of their own in it."""
+    return take_user()
+
+
+boxes = itertools.count(1)
+
+
+@pytest.fixture
+def client(server, person):
+    """A connection of `person`, with the name of a mailbox that is this test's."""
+    with wire.Imap(server, person) as connection:
+        connection.box = f"Box{next(boxes)}"
+        connection.ok("CREATE", connection.box)
+        yield connection

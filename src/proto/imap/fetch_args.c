@@ -27,6 +27,7 @@ static const struct word {
     {S_INIT("EMAILID"), IMAP_FETCH_EMAILID, false},
     {S_INIT("THREADID"), IMAP_FETCH_THREADID, false},
     {S_INIT("PREVIEW"), IMAP_FETCH_PREVIEW, false},
+    {S_INIT("SAVEDATE"), IMAP_FETCH_SAVEDATE, false},
 };
 
 static const struct old_word {

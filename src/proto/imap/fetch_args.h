@@ -1,6 +1,7 @@
 /* fetch_args.h - what FETCH asks for: RFC 9051 6.4.5 and 9 fetch-att, RFC 3501 6.4.5 (RFC822...),
    RFC 3516 (BINARY), RFC 7162 3.1.4 (MODSEQ, CHANGEDSINCE, VANISHED), RFC 8474 5 (EMAILID,
-   THREADID), RFC 8970 (PREVIEW). Begins behind the sequence set and its space. */
+   THREADID), RFC 8970 (PREVIEW), RFC 8514 (SAVEDATE). Begins behind the sequence set and its space.
+ */
 #pragma once
 
 #include "format/section.h"
@@ -18,7 +19,8 @@ enum imap_fetch_item {
     IMAP_FETCH_EMAILID = 256,
     IMAP_FETCH_THREADID = 512,
     IMAP_FETCH_PREVIEW = 1024,
-    IMAP_FETCH_LAST = IMAP_FETCH_PREVIEW,
+    IMAP_FETCH_SAVEDATE = 2048,
+    IMAP_FETCH_LAST = IMAP_FETCH_SAVEDATE,
 };
 
 enum imap_fetch_kind {

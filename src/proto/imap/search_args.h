@@ -1,7 +1,7 @@
 /* search_args.h - the search program as a tree. RFC 9051 6.4.4 and 9, RFC 3501 (NEW, OLD, RECENT),
    RFC 4466 and 4731 (RETURN), RFC 5182 (SAVE, "$"), RFC 7162 3.1.5 (MODSEQ), RFC 8474 5.3 (EMAILID,
-   THREADID), RFC 5032 (YOUNGER, OLDER). How deep it may nest and how many keys it may have is
-   limited; strings are as the client sent them, in the charset it names. */
+   THREADID), RFC 5032 (YOUNGER, OLDER), RFC 8514 4.3 (SAVED...). How deep it may nest and how many
+   keys it may have is limited; strings are as the client sent them, in the charset it names. */
 #pragma once
 
 #include "proto/imap/set.h"
@@ -22,6 +22,9 @@ enum imap_search_op {
     SEARCH_SENTBEFORE, /* day: Date field */
     SEARCH_SENTON,
     SEARCH_SENTSINCE,
+    SEARCH_SAVEDBEFORE, /* day: when it came into the mailbox */
+    SEARCH_SAVEDON,
+    SEARCH_SAVEDSINCE,
     SEARCH_OLDER, /* number: seconds */
     SEARCH_YOUNGER,
     SEARCH_LARGER, /* number */
