@@ -100,6 +100,34 @@ static int find_unseen(struct request *r, struct txn *t, struct fetch *f)
     return got;
 }
 
+/* PARTIAL pages what CHANGEDSINCE leaves: the rest of f->uids has to be known before. RFC 9394 3.4.
+   1 when there are more to look at. */
+static int sift(struct request *r, struct txn *t, struct fetch *f)
+{
+    struct entry_walk *w;
+    struct entry en;
+    int got;
+    UIDSET_SCOPE left = {0};
+    UIDSET_SCOPE seen = {0};
+    uidset_copy(&left, &f->uids);
+    if (f->sifted)
+        uidset_remove(&left, 1, f->sifted);
+    if (!f->args.has_since || uidset_empty(&left))
+        return 0;
+    if (entry_walk_open(t, r->s->sel->collection, r->s->account, &left, 0, &w, &r->job.err))
+        return -1;
+    while ((got = entry_walk_next(w, &en, &r->job.err)) > 0) {
+        f->sifted = en.uid;
+        if (!is_wanted(f, &en))
+            uidset_add(&seen, en.uid, en.uid);
+        if (request_step_full(r))
+            break;
+    }
+    entry_walk_close(w);
+    uidset_subtract(&f->uids, &seen);
+    return got;
+}
+
 static enum cmd_next mark_seen(struct request *r, struct txn *t)
 {
     struct fetch *f = r->args;
@@ -259,6 +287,13 @@ static enum cmd_next plan(struct request *r, struct txn *t, struct fetch *f)
             return CMD_FAIL;
         if (f->args.has_since && changed_since(r, t, f))
             return CMD_FAIL;
+    }
+    if (f->args.partial.given && !f->paged) {
+        int more = sift(r, t, f);
+        if (more)
+            return more < 0 ? CMD_FAIL : CMD_AGAIN;
+        set_page(&f->uids, &f->args.partial);
+        f->paged = true;
     }
     int more = f->marks_seen && !r->s->sel->read_only ? find_unseen(r, t, f) : 0;
     if (more)

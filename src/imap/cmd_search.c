@@ -1,4 +1,5 @@
-/* cmd_search.c - SEARCH: RFC 9051 6.4.4, RFC 5182 (SAVE), RFC 6855 3. The candidates are walked in
+/* cmd_search.c - SEARCH: RFC 9051 6.4.4, RFC 5182 (SAVE), RFC 6855 3. SORT and THREAD
+   search with the same hands. The candidates are walked in
    steps of 200 ms; the whole has imap.search_time. */
 #include "imap/cmds.h"
 #include "imap/condstore.h"
@@ -6,15 +7,19 @@
 #include "imap/settings.h"
 #include "base/clock.h"
 
-static void search_free(void *state)
+void search_free(struct search *s)
 {
-    struct search *s = state;
     search_message_done(&s->msg);
     buf_done(&s->msg.raw);
     buf_done(&s->msg.text);
     uidset_done(&s->candidates);
     uidset_done(&s->found);
     uidset_done(&s->numbers);
+}
+
+static void free_state(void *state)
+{
+    search_free(state);
 }
 
 int cmd_search_parse(struct request *r, struct imap_parser *p)
@@ -26,7 +31,7 @@ int cmd_search_parse(struct request *r, struct imap_parser *p)
         return imap_fail(p, "with UTF8=ACCEPT a search has no CHARSET");
     r->by_number = s->args.uses_numbers;
     r->args = r->state = s;
-    r->state_done = search_free;
+    r->state_done = free_state;
     return 0;
 }
 
@@ -46,16 +51,16 @@ static bool candidates_left(struct search *s, struct uidset *ret)
     return false;
 }
 
-static void take(struct request *r, struct search *s)
+static int take(struct request *r, struct search *s)
 {
     const struct entry *en = &s->msg.en;
-    (void)r;
     if (uidset_empty(&s->found))
         s->modseq_first = en->modseq;
     s->modseq_last = en->modseq;
     if (en->modseq > s->modseq_all)
         s->modseq_all = en->modseq;
     uidset_add(&s->found, en->uid, en->uid);
+    return s->take ? s->take(r, s) : 0;
 }
 
 /* 1 more to do, 0 done, -1 */
@@ -77,8 +82,9 @@ static int step(struct request *r, struct txn *t, struct search *s)
     while ((got = entry_walk_next(w, &s->msg.en, &r->job.err)) > 0) {
         s->next = s->msg.en.uid == UINT32_MAX ? UINT32_MAX : s->msg.en.uid + 1;
         int match = search_decide(r, s);
-        if (match > 0)
-            take(r, s);
+        if (match > 0 && take(r, s))
+            match = -1;
+        search_message_done(&s->msg);
         if (match < 0) {
             more = -1;
             break;
@@ -90,27 +96,6 @@ static int step(struct request *r, struct txn *t, struct search *s)
     }
     entry_walk_close(w);
     return got < 0 ? -1 : more;
-}
-
-/* RFC 5182 2.1: with MIN or MAX and neither ALL nor COUNT only these are saved. */
-static void save(struct request *r, struct search *s)
-{
-    struct selected *sel = r->s->sel;
-    unsigned want = s->args.returns;
-    uidset_clear(&sel->saved);
-    sel->saved_valid = true;
-    if (uidset_empty(&s->found))
-        return;
-    uint32_t first = s->found.r[0].first, last = s->found.r[s->found.n - 1].last;
-    if (!(want & (SEARCH_RETURN_MIN | SEARCH_RETURN_MAX)) ||
-        (want & (SEARCH_RETURN_ALL | SEARCH_RETURN_COUNT))) {
-        uidset_copy(&sel->saved, &s->found);
-        return;
-    }
-    if (want & SEARCH_RETURN_MIN)
-        uidset_add(&sel->saved, first, first);
-    if (want & SEARCH_RETURN_MAX)
-        uidset_add(&sel->saved, last, last);
 }
 
 static enum cmd_next fail(struct request *r, struct search *s)
@@ -130,33 +115,33 @@ static enum cmd_next begin(struct request *r, struct search *s)
     return search_prepare(r, s);
 }
 
-static void done_reading(struct request *r, struct search *s)
+enum cmd_next search_run(struct request *r, struct txn *t, struct search *s)
 {
-    s->reading_done = true;
-    if (s->args.returns & SEARCH_RETURN_SAVE)
-        save(r, s);
-    if (r->uid)
-        uidset_copy(&s->numbers, &s->found);
-    else
-        view_uids_to_seqs(r->s->sel->view, &s->found, &s->numbers);
+    if (!s->prepared && begin(r, s) != CMD_DONE)
+        return fail(r, s);
+    int more = step(r, t, s);
+    if (more < 0)
+        return fail(r, s);
+    if (more && clock_mono_ms() - s->began_ms > setting_get(&set_imap_search_time)) {
+        request_fail(r, ERR_LIMIT, "The search takes too long");
+        return fail(r, s);
+    }
+    return more ? CMD_AGAIN : CMD_DONE;
 }
 
 enum cmd_next cmd_search(struct request *r, struct txn *t)
 {
     struct search *s = r->args;
-    if (!s->prepared && begin(r, s) != CMD_DONE)
-        return fail(r, s);
     if (!s->reading_done) {
-        int more = step(r, t, s);
-        if (more < 0)
-            return fail(r, s);
-        if (more && clock_mono_ms() - s->began_ms > setting_get(&set_imap_search_time)) {
-            request_fail(r, ERR_LIMIT, "The search takes too long");
-            return fail(r, s);
-        }
-        if (more)
-            return CMD_AGAIN;
-        done_reading(r, s);
+        enum cmd_next next = search_run(r, t, s);
+        if (next != CMD_DONE)
+            return next;
+        s->reading_done = true;
+        search_save(r, s, NULL);
+        if (r->uid)
+            uidset_copy(&s->numbers, &s->found);
+        else
+            view_uids_to_seqs(r->s->sel->view, &s->found, &s->numbers);
     }
     return search_write(r, s) ? CMD_AGAIN : CMD_DONE;
 }

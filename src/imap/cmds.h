@@ -7,8 +7,8 @@
 cmd_run cmd_append, cmd_authenticate, cmd_capability, cmd_close, cmd_compress, cmd_copy, cmd_create,
     cmd_delete, cmd_enable, cmd_examine, cmd_expunge, cmd_fetch, cmd_id, cmd_idle, cmd_list,
     cmd_login, cmd_logout, cmd_lsub, cmd_move, cmd_namespace, cmd_noop, cmd_rename, cmd_replace,
-    cmd_search, cmd_select, cmd_starttls, cmd_status, cmd_store, cmd_subscribe, cmd_unauthenticate,
-    cmd_unselect, cmd_unsubscribe;
+    cmd_search, cmd_select, cmd_sort, cmd_thread, cmd_starttls, cmd_status, cmd_store,
+    cmd_subscribe, cmd_unauthenticate, cmd_unselect, cmd_unsubscribe;
 
 int cmd_append_parse(struct request *r, struct imap_parser *p);
 int cmd_authenticate_parse(struct request *r, struct imap_parser *p);
@@ -27,10 +27,12 @@ int cmd_rename_parse(struct request *r, struct imap_parser *p);
 int cmd_replace_parse(struct request *r, struct imap_parser *p);
 int cmd_search_parse(struct request *r, struct imap_parser *p);
 int cmd_select_parse(struct request *r, struct imap_parser *p);
+int cmd_sort_parse(struct request *r, struct imap_parser *p);
 int cmd_status_parse(struct request *r, struct imap_parser *p);
 int cmd_store_parse(struct request *r, struct imap_parser *p);
 
 void cmd_select_done(struct request *r);
+int cmd_thread_parse(struct request *r, struct imap_parser *p);
 int cmd_unauthenticate_parse(struct request *r, struct imap_parser *p);
 
 void cmd_close_done(struct request *r);

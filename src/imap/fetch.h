@@ -45,6 +45,8 @@ struct fetch {
     struct imap_fetch_args args;
     bool resolved, planned, marks_seen;
     uint32_t looked_at;  /* whether they are \Seen is known up to this uid */
+    bool paged;          /* PARTIAL is applied */
+    uint32_t sifted;     /* CHANGEDSINCE is, up to this uid, for PARTIAL */
     bool needs_parts;    /* a section of a part is asked for */
     bool open;           /* msg is under way: its ")" is still to come */
     bool space;          /* an item was written: the next one has a space before it */

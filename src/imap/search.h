@@ -33,6 +33,14 @@ enum envelope_field {
 /* Appends the field as UTF-8 text: addresses as `name <a@b>`, one a line; the date as it is. */
 void envelope_text(struct slice envelope, enum envelope_field field, struct buf *out);
 
+/* The first address of a field, as it stands there. False: there is none. */
+struct envelope_address {
+    bool has_mailbox, has_host; /* they are not NIL */
+    struct buf name, mailbox, host;
+};
+bool envelope_first(struct slice envelope, enum envelope_field field, struct envelope_address *ret);
+void envelope_address_done(struct envelope_address *a);
+
 enum search_answer { SEARCH_NO, SEARCH_YES, SEARCH_UNKNOWN };
 
 /* What an answer may need of one message; bytes are read when the rest does not decide. */
@@ -50,7 +58,8 @@ void search_message_done(struct search_message *m); /* memory of buffers stays *
 struct search {
     struct imap_search_args args;
     bool prepared, reading_done;
-    unsigned want; /* enum entry_want */
+    unsigned want; /* enum entry_want; before the search: what `take` wants */
+    int (*take)(struct request *r, struct search *s); /* of a match; may be NULL */
     bool needs_bytes;
     int64_t began_ms, now_ms;
     struct uidset candidates, found;
@@ -69,5 +78,28 @@ enum cmd_next search_prepare(struct request *r, struct search *s);
 void search_keywords(struct request *r, struct imap_search_key *k);
 /* 1 matches, 0 does not, -1 */
 int search_decide(struct request *r, struct search *s);
+/* Goes on reading: CMD_DONE when all matches are in s->found, CMD_AGAIN, CMD_FAIL. For SORT and
+   THREAD too. */
+enum cmd_next search_run(struct request *r, struct txn *t, struct search *s);
+void search_free(struct search *s);
+
+/* The header of the message that is looked at, for `take`. */
+int search_header(struct search_message *m, struct slice *ret, struct err *e);
+
+/* Results in another order than the mailbox's. */
+struct search_order {
+    struct slice name; /* of the response without RETURN */
+    uint32_t (*uid)(const void *arg, size_t i);
+    const void *arg;
+    size_t n;
+    /* writing */
+    bool began, listed;
+    uint64_t at, end;
+    uint32_t run_first, run_last;
+};
+
+/* "$", with SAVE: RFC 5182 2.1, RFC 9394 3. o == NULL: in the mailbox's order. */
+void search_save(struct request *r, const struct search *s, const struct search_order *o);
 /* 1 more to write, 0 done */
 int search_write(struct request *r, struct search *s);
+int search_order_write(struct request *r, struct search *s, struct search_order *o);

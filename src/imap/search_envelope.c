@@ -93,3 +93,32 @@ void envelope_text(struct slice envelope, enum envelope_field field, struct buf 
     else
         buf_add(out, buf_slice(&raw));
 }
+
+void envelope_address_done(struct envelope_address *a)
+{
+    buf_done(&a->name);
+    buf_done(&a->mailbox);
+    buf_done(&a->host);
+}
+
+static bool string_or_nil(struct reader *r, struct buf *out, bool *ret_has)
+{
+    *ret_has = !slice_starts(slice_from(r->in, r->at), S("NIL"));
+    return string(r, out);
+}
+
+bool envelope_first(struct slice envelope, enum envelope_field field, struct envelope_address *ret)
+{
+    struct reader r = {.in = envelope};
+    BUF_SCOPE skipped = {0};
+    bool has;
+    if (!skip(&r, '('))
+        return false;
+    for (unsigned i = 0; i < field; i++)
+        if (!(i < ENVELOPE_FROM ? string(&r, &skipped) : addresses(&r, &skipped)) || !skip(&r, ' '))
+            return false;
+    return skip(&r, '(') && skip(&r, '(') && string_or_nil(&r, &ret->name, &has) && skip(&r, ' ') &&
+           string(&r, &skipped) && skip(&r, ' ') &&
+           string_or_nil(&r, &ret->mailbox, &ret->has_mailbox) && skip(&r, ' ') &&
+           string_or_nil(&r, &ret->host, &ret->has_host);
+}

@@ -99,6 +99,11 @@ static int prepare(struct request *r, struct search *s, struct imap_search_key *
 enum cmd_next search_prepare(struct request *r, struct search *s)
 {
     const struct selected *sel = r->s->sel;
+    BUF_SCOPE nothing = {0};
+    if (s->args.charset.p && !charset_to_utf8(s->args.charset, S("a"), &nothing)) {
+        r->code = "BADCHARSET (US-ASCII UTF-8)";
+        return request_fail(r, ERR_UNSUPPORTED, "The charset is not known");
+    }
     if (prepare(r, s, s->args.key))
         return CMD_FAIL;
     view_all(sel->view, &s->candidates);
@@ -353,20 +358,32 @@ static enum search_answer ask(struct request *r, struct search *s, const struct 
     }
 }
 
+static int open_bytes(struct search_message *m, struct err *e)
+{
+    if (m->bytes)
+        return 0;
+    m->raw.max = (size_t)setting_get(&set_imap_append_max) * 2 + (1 << 20);
+    m->text.max = (size_t)128 << 20;
+    m->arena.limit = MESSAGE_ARENA_LIMIT;
+    if (message_open(&m->en, &m->bytes, e) == 0)
+        return 0;
+    m->bytes = NULL;
+    return -1;
+}
+
+int search_header(struct search_message *m, struct slice *ret, struct err *e)
+{
+    return open_bytes(m, e) ? -1 : raw_header(m, ret, e);
+}
+
 int search_decide(struct request *r, struct search *s)
 {
     struct search_message *m = &s->msg;
     enum search_answer a = ask(r, s, s->args.key);
     if (a == SEARCH_UNKNOWN) {
-        m->raw.max = (size_t)setting_get(&set_imap_append_max) * 2 + (1 << 20);
-        m->text.max = (size_t)128 << 20;
-        m->arena.limit = MESSAGE_ARENA_LIMIT;
-        if (message_open(&m->en, &m->bytes, &r->job.err)) {
-            m->bytes = NULL;
+        if (open_bytes(m, &r->job.err))
             return -1;
-        }
         a = ask(r, s, s->args.key);
-        search_message_done(m);
     }
     return a == SEARCH_UNKNOWN ? -1 : a == SEARCH_YES;
 }

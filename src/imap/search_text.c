@@ -1,5 +1,6 @@
-/* search_text.c - substrings without case, as RFC 9051 6.4.4 asks for, by ICU: NFKC with full case
-   folding, which finds "ss" where a sharp s stands; i;unicode-casemap (RFC 5051) would not. Long
+/* search_text.c - substrings without case, as RFC 9051 6.4.4 asks for, by ICU. All that
+   i;unicode-casemap (RFC 5051; RFC 5255 4.2, I18NLEVEL=1) finds is found: texts are decomposed, so
+   that "a" stands in "a with diaeresis"; and by full case folding "ss" where a sharp s stands. Long
    texts are folded in windows that overlap, so that memory does not grow with them. */
 #include <stdlib.h>
 
@@ -12,33 +13,47 @@
 enum { WINDOW = 256 * 1024 };
 
 /* malloc'ed, or NULL. */
-static UChar *fold(struct slice utf8, int32_t *ret_n)
+static UChar *normalise(const UNormalizer2 *norm, const UChar *in, int32_t n, int32_t *ret_n)
 {
     UErrorCode status = U_ZERO_ERROR;
-    const UNormalizer2 *norm = unorm2_getNFKCCasefoldInstance(&status);
-    int32_t n = 0, cap = (int32_t)utf8.n + 1;
-    UChar *wide = malloc(sizeof(UChar) * (size_t)cap), *out = NULL;
-    if (U_FAILURE(status) || !wide)
-        goto end;
-    u_strFromUTF8WithSub(wide, cap, &n, utf8.p, (int32_t)utf8.n, 0xfffd, NULL, &status);
+    UChar *out = NULL;
     int32_t room = n + n / 2 + 32;
-    for (int tries = 0; U_SUCCESS(status) && tries < 2; tries++) {
+    for (int tries = 0; tries < 2; tries++) {
         UChar *grown = realloc(out, sizeof(UChar) * (size_t)room);
         if (!grown)
             break;
         out = grown;
-        *ret_n = unorm2_normalize(norm, wide, n, out, room, &status);
+        status = U_ZERO_ERROR;
+        *ret_n = unorm2_normalize(norm, in, n, out, room, &status);
         if (status != U_BUFFER_OVERFLOW_ERROR)
             break;
-        status = U_ZERO_ERROR;
         room = *ret_n + 1;
     }
-end:
+    if (U_SUCCESS(status))
+        return out;
+    free(out);
+    return NULL;
+}
+
+/* malloc'ed, or NULL. */
+static UChar *fold(struct slice utf8, int32_t *ret_n)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    const UNormalizer2 *folding = unorm2_getNFKCCasefoldInstance(&status);
+    const UNormalizer2 *taking_apart = unorm2_getNFKDInstance(&status);
+    int32_t n = 0, cap = (int32_t)utf8.n + 1;
+    UChar *wide = malloc(sizeof(UChar) * (size_t)cap), *folded = NULL, *out = NULL;
+    if (U_SUCCESS(status) && wide)
+        u_strFromUTF8WithSub(wide, cap, &n, utf8.p, (int32_t)utf8.n, 0xfffd, NULL, &status);
+    if (U_SUCCESS(status) && wide)
+        folded = normalise(folding, wide, n, &n);
+    for (int32_t i = 0; folded && i < n; i++)
+        if (folded[i] == 0x131) /* the titlecase of a dotless i is I, and case folding leaves it */
+            folded[i] = 'i';
+    if (folded)
+        out = normalise(taking_apart, folded, n, ret_n);
+    free(folded);
     free(wide);
-    if (U_FAILURE(status)) {
-        free(out);
-        return NULL;
-    }
     return out;
 }
 

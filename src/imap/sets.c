@@ -58,3 +58,17 @@ void set_uids_lenient(struct request *r, const struct imap_set *set, bool uid, s
 {
     resolve(r, set, uid, false, uids);
 }
+
+void set_page(struct uidset *set, const struct imap_partial *page)
+{
+    uint64_t first, end;
+    if (!imap_partial_of(page, uidset_count(set), &first, &end)) {
+        uidset_clear(set);
+        return;
+    }
+    uint32_t low = uidset_nth(set, first), high = uidset_nth(set, end - 1);
+    if (low > 1)
+        uidset_remove(set, 1, low - 1);
+    if (high < UINT32_MAX)
+        uidset_remove(set, high + 1, UINT32_MAX);
+}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "imap/request.h"
+#include "proto/imap/partial.h"
 #include "proto/imap/set.h"
 
 /* Adds the uids. With r->uid (or `uid`) the numbers are uids, and what does not exist is left out;
@@ -10,5 +11,7 @@
    "*" and ranges that begin within an empty mailbox. */
 enum cmd_next set_uids(struct request *r, const struct imap_set *set, bool uid,
                        struct uidset *uids);
+/* Leaves the page of the set that is meant. RFC 9394 */
+void set_page(struct uidset *set, const struct imap_partial *page);
 /* Of SEARCH: numbers that are not there match nothing. */
 void set_uids_lenient(struct request *r, const struct imap_set *set, bool uid, struct uidset *uids);

@@ -25,3 +25,5 @@ SETTING(imap, memory_max, SIZE, 16 * MiB, 1 * MiB, 1 * GiB,
 SETTING(imap, unauthenticate, BOOL, 1, 0, 1,
         "UNAUTHENTICATE (RFC 8437) is offered. No: where a proxy in front that knows it not checks "
         "who logs in.");
+SETTING(imap, sort_memory, SIZE, 64 * MiB, 1 * MiB, 1 * GiB,
+        "Memory that one SORT or THREAD may take. One that needs more ends with NO [LIMIT].");

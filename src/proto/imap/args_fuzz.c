@@ -5,6 +5,7 @@
 #include "proto/imap/list_args.h"
 #include "proto/imap/search_args.h"
 #include "proto/imap/select_args.h"
+#include "proto/imap/sort_args.h"
 #include "proto/imap/write.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n);
@@ -28,10 +29,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
         struct imap_append_args append;
         struct imap_store_args store;
         struct imap_select_args select;
+        struct imap_sort_args sort;
+        struct imap_thread_args thread;
         struct slice s;
     } u;
     int r = 0;
-    switch (d[0] & 7) {
+    switch (d[0] & 15) {
     case 0:
         r = imap_fetch_args(&p, d[0] & 64, &u.fetch);
         break;
@@ -50,10 +53,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
     case 5:
         r = imap_select_args(&p, &u.select);
         break;
+    case 7:
+        r = imap_sort_args(&p, &u.sort);
+        break;
+    case 8:
+        r = imap_thread_args(&p, &u.thread);
+        break;
     case 6:
         imap_list_match(slice_sub(text, 0, text.n / 2), slice_from(text, text.n / 2));
         break;
-    default:
+    default: /* the name of a mailbox */
         r = imap_mailbox(&p, &u.s);
         if (r == 0) {
             BUF_SCOPE out = {0};

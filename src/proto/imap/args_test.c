@@ -5,6 +5,7 @@
 #include "proto/imap/list_args.h"
 #include "proto/imap/search_args.h"
 #include "proto/imap/select_args.h"
+#include "proto/imap/sort_args.h"
 
 struct fix {
     struct arena a;
@@ -201,6 +202,40 @@ static void search(void **state)
     REFUSED(&f, imap_search_args(with(&f, ""), &a), "arguments are missing at column 1");
 }
 
+static void sort_and_thread(void **state)
+{
+    (void)state;
+    FIX f = {0};
+    struct imap_sort_args a;
+    struct imap_thread_args th;
+    assert_int_equal(imap_sort_args(with(&f, " RETURN (PARTIAL 9:-1) (DATE) UTF-8 ALL"), &a), -1);
+    assert_int_equal(imap_sort_args(with(&f, " RETURN (PARTIAL -9:-1 COUNT) (REVERSE CC to DATE "
+                                             "REVERSE DATE) us-ascii 1:3"),
+                                    &a),
+                     0);
+    assert_int_equal(a.n, 3);
+    assert_true(a.by[0].key == IMAP_SORT_CC && a.by[0].reverse);
+    assert_true(a.by[1].key == IMAP_SORT_TO && !a.by[1].reverse);
+    assert_true(a.by[2].key == IMAP_SORT_DATE && !a.by[2].reverse);
+    assert_slice(a.search.charset, "us-ascii");
+    assert_true(a.search.uses_numbers);
+    const struct imap_partial *p = &a.search.partial;
+    assert_true(p->given && p->from_end && p->from == 1 && p->to == 9);
+    assert_slice(p->text, "-9:-1");
+    uint64_t first, end;
+    assert_true(imap_partial_of(p, 20, &first, &end) && first == 11 && end == 20);
+    assert_true(imap_partial_of(p, 4, &first, &end) && first == 0 && end == 4);
+    assert_false(imap_partial_of(p, 0, &first, &end));
+    assert_int_equal(imap_thread_args(with(&f, " references UTF-8 NOT SEEN"), &th), 0);
+    assert_int_equal(th.way, IMAP_THREAD_REFERENCES);
+    REFUSED(&f, imap_thread_args(with(&f, " REFERENCESX UTF-8 ALL"), &th),
+            "unknown threading algorithm at column 2");
+    REFUSED(&f, imap_sort_args(with(&f, " (SIZE) UTF-8"), &a),
+            "arguments are missing at column 14");
+    REFUSED(&f, imap_sort_args(with(&f, " RETURN (PARTIAL 1:2 ALL) (SIZE) UTF-8 ALL"), &a),
+            "PARTIAL and ALL exclude each other at column 25");
+}
+
 static void depth_has_a_limit(void **state)
 {
     (void)state;
@@ -297,6 +332,7 @@ int main(void)
         cmocka_unit_test(mailboxes),
         cmocka_unit_test(fetch),
         cmocka_unit_test(search),
+        cmocka_unit_test(sort_and_thread),
         cmocka_unit_test(depth_has_a_limit),
         cmocka_unit_test(store_append_select),
         cmocka_unit_test(list),

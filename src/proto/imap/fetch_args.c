@@ -258,7 +258,7 @@ static int item(struct imap_parser *p, bool alone, struct imap_fetch_args *f)
     return imap_fail(p, "expected something to fetch");
 }
 
-/* fetch-modifiers: RFC 7162 3.1.4.1 and 3.2.6. */
+/* fetch-modifiers: RFC 7162 3.1.4.1 and 3.2.6, RFC 9394 3.4. */
 static int modifiers(struct imap_parser *p, bool uid, struct imap_fetch_args *f)
 {
     if (imap_expect(p, '('))
@@ -270,6 +270,9 @@ static int modifiers(struct imap_parser *p, bool uid, struct imap_fetch_args *f)
                 return -1;
         } else if (!f->vanished && uid && imap_accept_word(p, S("VANISHED"))) {
             f->vanished = true;
+        } else if (!f->partial.given && uid && imap_accept_word(p, S("PARTIAL"))) {
+            if (imap_space(p) || imap_partial(p, &f->partial))
+                return -1;
         } else {
             return imap_fail(p, "unknown FETCH modifier");
         }

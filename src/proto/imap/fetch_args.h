@@ -1,10 +1,12 @@
 /* fetch_args.h - what FETCH asks for: RFC 9051 6.4.5 and 9 fetch-att, RFC 3501 6.4.5 (RFC822...),
    RFC 3516 (BINARY), RFC 7162 3.1.4 (MODSEQ, CHANGEDSINCE, VANISHED), RFC 8474 5 (EMAILID,
-   THREADID), RFC 8970 (PREVIEW), RFC 8514 (SAVEDATE). Begins behind the sequence set and its space.
+   THREADID), RFC 8970 (PREVIEW), RFC 8514 (SAVEDATE), RFC 9394
+   3.4 (PARTIAL). Begins behind the sequence set and its space.
  */
 #pragma once
 
 #include "format/section.h"
+#include "proto/imap/partial.h"
 #include "proto/imap/set.h"
 
 enum imap_fetch_item {
@@ -45,9 +47,10 @@ struct imap_fetch_args {
     bool has_since; /* CHANGEDSINCE */
     uint64_t since;
     bool vanished;
+    struct imap_partial partial; /* of UID FETCH */
 };
 
 enum { IMAP_FETCH_BODIES_MAX = 1000, IMAP_SECTION_DEPTH_MAX = 200 };
 
-/* uid: of UID FETCH, where VANISHED is allowed. */
+/* uid: of UID FETCH, where VANISHED and PARTIAL are allowed. */
 int imap_fetch_args(struct imap_parser *p, bool uid, struct imap_fetch_args *ret);

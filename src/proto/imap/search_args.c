@@ -234,8 +234,8 @@ static int key_read(struct reader *r, struct imap_search_key **ret)
     return rc;
 }
 
-/* search-return-opts: RFC 9051 6.4.4, RFC 4731 3.1, RFC 5182 2.1. */
-static int returns(struct imap_parser *p, struct imap_search_args *s)
+/* search-return-opts: RFC 9051 6.4.4, RFC 4731 3.1, RFC 5182 2.1, RFC 9394 3.1. */
+int imap_search_returns(struct imap_parser *p, struct imap_search_args *s)
 {
     static const struct {
         struct slice name;
@@ -243,7 +243,7 @@ static int returns(struct imap_parser *p, struct imap_search_args *s)
     } options[] = {
         {S_INIT("MIN"), SEARCH_RETURN_MIN},   {S_INIT("MAX"), SEARCH_RETURN_MAX},
         {S_INIT("ALL"), SEARCH_RETURN_ALL},   {S_INIT("COUNT"), SEARCH_RETURN_COUNT},
-        {S_INIT("SAVE"), SEARCH_RETURN_SAVE},
+        {S_INIT("SAVE"), SEARCH_RETURN_SAVE}, {S_INIT("PARTIAL"), SEARCH_RETURN_PARTIAL},
     };
     s->has_return = true;
     if (imap_space(p) || imap_expect(p, '('))
@@ -258,26 +258,41 @@ static int returns(struct imap_parser *p, struct imap_search_args *s)
             i++;
         if (i == n)
             return imap_fail(p, "unknown search return option");
+        if (options[i].bit == SEARCH_RETURN_PARTIAL) {
+            if (s->partial.given)
+                return imap_fail(p, "a second PARTIAL");
+            if (imap_space(p) || imap_partial(p, &s->partial))
+                return -1;
+        }
         s->returns |= options[i].bit;
     } while (imap_accept(p, ' '));
+    if ((s->returns & SEARCH_RETURN_ALL) && s->partial.given)
+        return imap_fail(p, "PARTIAL and ALL exclude each other");
     return imap_expect(p, ')');
+}
+
+int imap_search_keys(struct imap_parser *p, struct imap_search_args *s)
+{
+    struct reader r = {.p = p};
+    if (imap_space(p))
+        return -1;
+    s->key = key_new(&r, SEARCH_AND);
+    if (!s->key || key_list(&r, s->key))
+        return -1;
+    s->uses_modseq = r.uses_modseq;
+    s->uses_numbers = r.uses_numbers;
+    return 0;
 }
 
 int imap_search_args(struct imap_parser *p, struct imap_search_args *ret)
 {
     struct imap_search_args s = {0};
-    struct reader r = {.p = p};
-    if (imap_accept_space_word(p, S("RETURN")) && returns(p, &s))
+    if (imap_accept_space_word(p, S("RETURN")) && imap_search_returns(p, &s))
         return -1;
     if (imap_accept_space_word(p, S("CHARSET")) && (imap_space(p) || imap_astring(p, &s.charset)))
         return -1;
-    if (imap_space(p))
+    if (imap_search_keys(p, &s))
         return -1;
-    s.key = key_new(&r, SEARCH_AND);
-    if (!s.key || key_list(&r, s.key))
-        return -1;
-    s.uses_modseq = r.uses_modseq;
-    s.uses_numbers = r.uses_numbers;
     *ret = s;
     return 0;
 }
