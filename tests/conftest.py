@@ -47,7 +47,7 @@ def carbonado(program, tmp_path):
 
     def run(*args, status=0, env=None, **more):
         done = subprocess.run([program, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              text=True, timeout=60,
+                              text=True, timeout=300,
                               env={"PATH": os.environ["PATH"], "CARBONADO_STATE": str(tmp_path), **(env or {})},
                               **more)
         allowed = status if isinstance(status, list) else [status]

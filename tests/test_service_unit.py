@@ -23,7 +23,7 @@ def unit(tmp_path_factory):
 
 def analyze(*args):
     return subprocess.run(["systemd-analyze", *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, timeout=60)
+                          text=True, timeout=300)
 
 
 def test_verify(unit):

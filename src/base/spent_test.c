@@ -49,18 +49,21 @@ static void a_lock_that_is_held_is_timed(void **state)
 {
     (void)state;
     struct spending s = {0};
-    _Atomic int has = 0;
-    pthread_t other;
     spent_use(&s);
     spent_lock(&held);
     pthread_mutex_unlock(&held);
     assert_int_equal(s.us[SPENT_LOCK], 0);
-    assert_int_equal(pthread_create(&other, NULL, let_go_late, &has), 0);
-    while (!has)
-        usleep(100);
-    spent_lock(&held);
-    pthread_mutex_unlock(&held);
-    pthread_join(other, NULL);
+    /* Again where the other one has let go before this thread came to ask. */
+    for (int i = 0; i < 100 && s.us[SPENT_LOCK] <= 5000; i++) {
+        _Atomic int has = 0;
+        pthread_t other;
+        assert_int_equal(pthread_create(&other, NULL, let_go_late, &has), 0);
+        while (!has)
+            usleep(100);
+        spent_lock(&held);
+        pthread_mutex_unlock(&held);
+        pthread_join(other, NULL);
+    }
     spent_use(NULL);
     assert_true(s.us[SPENT_LOCK] > 5000);
 }

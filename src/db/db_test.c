@@ -626,11 +626,10 @@ static void postgres_connects_again(void **state)
     struct db *db = fresh(DB_POSTGRES), *killer = open_engine(DB_POSTGRES);
     assert_int_equal(put(db, 1, "a", 1, &e), 0);
     assert_int_equal(db_script(killer,
-                               "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                               "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
                                "WHERE pid <> pg_backend_pid() AND usename = 'test'",
                                &e),
                      0);
-    usleep(100000);
     assert_int_equal(put(db, 2, "b", 1, &e), -1);
     assert_int_equal(e.code, ERR_IO);
     assert_int_equal(put(db, 2, "b", 1, &e), 0);
@@ -640,10 +639,9 @@ static void postgres_connects_again(void **state)
     assert_int_equal(db_begin(db, DB_WRITE, &e), 0);
     assert_int_equal(put(db, 3, "c", 1, &e), 0);
     db_script(killer,
-              "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+              "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
               "WHERE pid <> pg_backend_pid() AND usename = 'test'",
               &e);
-    usleep(100000);
     assert_int_equal(db_commit(db, &e), -1);
     assert_int_equal(count(db), 2);
 

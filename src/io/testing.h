@@ -71,7 +71,7 @@ static inline int test_connect(uint16_t port)
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
-    struct timeval t = {.tv_sec = 10};
+    struct timeval t = {.tv_sec = 60};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
     assert_return_code(connect(fd, (struct sockaddr *)&a, sizeof(a)), errno);
     return fd;

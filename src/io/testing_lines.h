@@ -158,7 +158,7 @@ static const struct conn_ops lines_ops = {
 
 static inline void lines_wait_closed(struct line_server *s, int n)
 {
-    for (int i = 0; i < 1000 && s->closed < n; i++)
+    for (int i = 0; i < 6000 && s->closed < n; i++)
         usleep(10000);
     assert_int_equal(s->closed, n);
 }

@@ -18,7 +18,7 @@
 #include "mail/desk_wire.h"
 #include "store/test_store.h"
 
-enum { SIZE = 1 << 20, WAIT_MS = 20000 };
+enum { SIZE = 1 << 20, WAIT_MS = 60000 };
 
 static uint64_t user1, user2;
 
@@ -432,7 +432,7 @@ static void test_inbox_is_locked(void **state)
     assert_int_equal(code_of(&f, 0), ERR_CONFLICT);
     front_close(&g);
     enum err_code code = ERR_CONFLICT;
-    for (unsigned tries = 0; code && tries < 1000; tries++, usleep(10000)) {
+    for (unsigned tries = 0; code && tries < 6000; tries++, usleep(10000)) {
         say(&f, 0, MAIL_ACCEPT_NONE, &maildrop, S(""));
         code = code_of(&f, 0);
     }

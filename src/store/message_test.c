@@ -232,7 +232,7 @@ static void off_loop(struct loop_msg *msg)
 
 static void wait_for(bool (*fn)(void))
 {
-    for (int64_t end = clock_mono_ms() + 5000; !fn() && clock_mono_ms() < end;)
+    for (int64_t end = clock_mono_ms() + 60000; !fn() && clock_mono_ms() < end;)
         usleep(1000);
     assert_true(fn());
 }

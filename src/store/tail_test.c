@@ -132,7 +132,7 @@ static int maybe_sync(int fd)
 static void settle(bool want)
 {
     struct shard *s = shard_of(ACCOUNT);
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 6000; i++) {
         pthread_mutex_lock(&s->lock);
         struct tails t = s->tails;
         pthread_mutex_unlock(&s->lock);

@@ -4,9 +4,10 @@ import json
 import os
 import signal
 import subprocess
-import time
 
 import pytest
+
+from serving import PATIENCE, wait_for
 
 
 @pytest.fixture
@@ -44,13 +45,11 @@ def office(request, offline, program):
     with open(log, "ab") as out:
         offline.server = subprocess.Popen([program, "serve"], env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
     try:
-        end = time.monotonic() + 60
-        while "serve.ready" not in log.read_text():
-            assert offline.server.poll() is None and time.monotonic() < end, log.read_text()
-            time.sleep(0.02)
+        wait_for(lambda: "serve.ready" in log.read_text() or offline.server.poll() is not None, why=log.read_text)
+        assert offline.server.poll() is None, log.read_text()
         yield offline
         assert offline.server.poll() is None, log.read_text()
     finally:
         offline.server.send_signal(signal.SIGINT)
-        offline.server.wait(30)
+        offline.server.wait(PATIENCE)
     assert "ERROR: AddressSanitizer" not in log.read_text()

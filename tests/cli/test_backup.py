@@ -72,18 +72,18 @@ class Restored:
         self.host, self.ports, self.state = own.host, own.ports, state
         self.process = subprocess.Popen([own.program(), "--state", state, "serve"], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            try:
-                login(self, "user1@example.test").logout()
-                return
-            except (OSError, imaplib.IMAP4.abort):
-                time.sleep(0.05)
-        raise AssertionError("it does not serve")
+        serving.wait_for(self.serves, why="it does not serve")
+
+    def serves(self):
+        try:
+            login(self, "user1@example.test").logout()
+        except (OSError, imaplib.IMAP4.abort):
+            return False
+        return True
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(serving.PATIENCE)
 
 
 def test_beside_a_server_that_takes_mail(own, tmp_path):

@@ -37,7 +37,7 @@ class Health:
         self.allowed = 1 << 20 if "libasan" in maps else 150 << 10  # KiB; ASan keeps what is freed
 
     def check(self):
-        with wire.Imap(self.server, timeout=10) as imap:
+        with wire.Imap(self.server) as imap:
             assert imap.run("NOOP")[1].startswith(b"OK")
         if self.server.peer == "carbonado":
             assert self.server.pids() == self.pids, "a process has ended and begun again"

@@ -13,6 +13,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WITH_SERVER = ROOT / "scripts" / "with-server"
+PATIENCE = 120  # seconds for what must come: only a test that fails waits so long
 DUMP = "import json,os,sys; json.dump(dict(os.environ), open(sys.argv[1], 'w')); sys.stdin.read()"
 
 
@@ -32,6 +33,15 @@ def alive(pid):
     return any(state(f"/proc/{pid}/task/{thread}/stat") not in ("Z", "X") for thread in threads)
 
 
+def wait_for(what, seconds=PATIENCE, why="it did not happen"):
+    """What `what` gives as soon as that is something; `why` may be a function too."""
+    end = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < end, why() if callable(why) else why
+        time.sleep(0.05)
+    return found
+
+
 class Serving:
     def __init__(self, env, process=None):
         self.env = env
@@ -48,11 +58,11 @@ class Serving:
         """For a server of its own: ends it, and with-server removes the state."""
         if self.again and self.again.poll() is None:
             self.again.terminate()
-            self.again.wait(30)
+            self.again.wait(PATIENCE)
         if self.process:
             self.process.stdin.close()
             try:
-                self.process.wait(30)
+                self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
 
@@ -79,12 +89,12 @@ class Serving:
         self.pid = self.again.pid
         self.wait_ready()
 
-    def wait_ready(self, seconds=30):
+    def wait_ready(self, seconds=PATIENCE):
         end = time.monotonic() + seconds
         while True:
             try:
-                with socket.create_connection((self.host, self.ports["IMAP"]), 5) as s, \
-                        socket.create_connection((self.host, self.ports["LMTP"]), 5) as t:
+                with socket.create_connection((self.host, self.ports["IMAP"]), 30) as s, \
+                        socket.create_connection((self.host, self.ports["LMTP"]), 30) as t:
                     if s.recv(4) == b"* OK" and t.recv(3) == b"220":
                         return
             except OSError:
@@ -104,7 +114,7 @@ class Serving:
                     os.kill(pid, sig)
                 except ProcessLookupError:
                     pass
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while any(alive(pid) for pid in pids):
             if self.again:
                 self.again.poll()

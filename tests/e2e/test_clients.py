@@ -22,7 +22,7 @@ def run(*args, status=0, **more):
     if not shutil.which(str(args[0])):
         pytest.skip(f"{args[0]} is not installed")
     done = subprocess.run([str(a) for a in args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=120, text=True, errors="replace", **more)
+                          timeout=300, text=True, errors="replace", **more)
     assert done.returncode == status, f"{' '.join(map(str, args))}: {done.returncode}\n{done.stdout}"
     return done.stdout
 

@@ -12,7 +12,10 @@ from wire import Closed, Imap, Literal
 pytestmark = pytest.mark.usefixtures("unharmed")
 
 
-def answer(imap, tag=b"a", seconds=20):
+AT_ONCE = 30  # seconds, where everybody else would wait for minutes
+
+
+def answer(imap, tag=b"a", seconds=60):
     """The tagged line, or the BYE, or None when the connection was closed without a word."""
     imap.sock.settimeout(seconds)
     try:
@@ -154,7 +157,7 @@ def test_nesting(server, user_of_module, command):
             imap.send(f"a {command}\r\n".encode())
         except OSError:
             pass
-        line = answer(imap, seconds=40)
+        line = answer(imap, seconds=120)
         assert line is None or line.startswith((b"a ", b"* BYE", b"* BAD")), line
 
 
@@ -191,7 +194,7 @@ def test_the_edges_are_answered(server, user_of_module, command):
     with Imap(server, user_of_module) as imap:
         imap.ok("SELECT", "INBOX")
         imap.send(f"a {command}\r\nb NOOP\r\n".encode())
-        assert answer(imap, seconds=30).startswith(b"a ")
+        assert answer(imap, seconds=120).startswith(b"a ")
         assert answer(imap, b"b").startswith(b"b OK")
 
 
@@ -226,7 +229,7 @@ def test_mailbox_names(server, user_of_module, name):
 def test_odd_bytes(server, raw):
     with Imap(server) as imap:
         imap.send(raw + b"z NOOP\r\n")
-        imap.sock.settimeout(15)
+        imap.sock.settimeout(60)
         lines = []
         try:
             while not lines or not lines[-1].startswith((b"z ", b"* BYE")):
@@ -282,18 +285,18 @@ def test_who_never_reads(server, user_of_module):
     with Imap(server, user_of_module) as imap:
         imap.ok("SELECT", "INBOX")
         imap.ok("FETCH", "1:*", "(FLAGS)")
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < AT_ONCE
     for imap in sleepers:
         imap.close()
 
 
 def test_silent_connections(server, user_of_module):
-    silent = [socket.create_connection((server.host, server.ports[p]), 5)
+    silent = [socket.create_connection((server.host, server.ports[p]), 30)
               for p in ("IMAP", "IMAPS", "POP3", "LMTP") for _ in range(60)]
     start = time.monotonic()
     with Imap(server, user_of_module) as imap:
         imap.ok("SELECT", "INBOX")
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < AT_ONCE
     for s in silent:
         s.close()
 
@@ -309,7 +312,7 @@ def test_connections_that_vanish(server, user_of_module):
     """Closed by reset in the middle of an APPEND, a FETCH, a TLS handshake."""
     for n in range(30):
         if n % 3 == 2:
-            sock = socket.create_connection((server.host, server.ports["IMAPS"]), 5)
+            sock = socket.create_connection((server.host, server.ports["IMAPS"]), 30)
             sock.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
         else:
             imap = Imap(server, user_of_module)
@@ -323,8 +326,8 @@ def test_connections_that_vanish(server, user_of_module):
 
 def test_garbage_instead_of_tls(server):
     for data in (b"a NOOP\r\n", b"\x16\x03\x01\xff\xff" + b"\0" * 65535, b"\x80\x2e\x01\x00\x02", b"GET / HTTP/1.0\r\n\r\n"):
-        with socket.create_connection((server.host, server.ports["IMAPS"]), 5) as s:
-            s.settimeout(20)
+        with socket.create_connection((server.host, server.ports["IMAPS"]), 30) as s:
+            s.settimeout(60)
             try:
                 s.sendall(data)
                 s.shutdown(socket.SHUT_WR)

@@ -307,7 +307,7 @@ def test_half_closed_and_vanishing(server, box, port):
 def test_http_and_tls_on_25(server):
     for data in (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nMAIL FROM:<a@b>\r\n",
                  b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 600):
-        with socket.create_connection((server.host, server.ports["SMTP"]), 10) as s:
+        with socket.create_connection((server.host, server.ports["SMTP"]), 60) as s:
             s.sendall(data)
             s.shutdown(socket.SHUT_WR)
             got = b""

@@ -45,7 +45,7 @@ def run(load, server, tmp_path, *args):
     out = tmp_path / "out.json"
     out.unlink(missing_ok=True)
     done = subprocess.run([load, *args, "--host", "127.0.0.1", "--port", str(server.server_address[1]), "--json", out],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
     return done.returncode, json.loads(out.read_text()) if out.exists() else done.stdout
 
 
@@ -172,7 +172,7 @@ class Mailbox:
                 self.told.set()
             elif rest.startswith(b"IDLE"):
                 w.write(b"+ idling\r\n")
-                self.told.wait(20)
+                self.told.wait(120)
                 w.write(b"* %d EXISTS\r\n" % (self.exists + 1))
                 continue
             self.logins += rest.startswith(b"LOGIN")

@@ -57,7 +57,7 @@ class Record:
 
 
 def send_lmtp(server, record, stop, users):
-    with Smtp(server, "LMTP", timeout=20) as lmtp:
+    with Smtp(server, "LMTP") as lmtp:
         while not stop.is_set():
             name, data, digest = record.message()
             record.will(users, name, digest)
@@ -69,7 +69,7 @@ def send_lmtp(server, record, stop, users):
 
 
 def send_append(server, record, stop, user, batch):
-    with Imap(server, user, timeout=20) as imap:
+    with Imap(server, user) as imap:
         while not stop.is_set():
             rows = [record.message() for _ in range(batch)]
             for name, _, digest in rows:
@@ -158,7 +158,7 @@ def one_round(server, record, boxes, n):
                 pass
     stop.set()
     for thread in senders:
-        thread.join(60)
+        thread.join(serving.PATIENCE)
         assert not thread.is_alive(), "a sender hangs"
     assert failures == []
     if whole:

@@ -6,7 +6,6 @@ import os
 import pathlib
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -33,7 +32,12 @@ def worker(server):
 
 def shut_in(pid):
     """Every thread: a filter holds for the thread that took it and those made later."""
-    rows = [facts(f"{pid}/task/{t.name}") for t in pathlib.Path(f"/proc/{pid}/task").iterdir()]
+    rows = []
+    for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        try:
+            rows.append(facts(f"{pid}/task/{thread.name}"))
+        except OSError:
+            pass  # it has ended meanwhile
     assert len(rows) > 5
     return {(r["Seccomp"], r["NoNewPrivs"], *(int(r[c], 16) for c in ("CapEff", "CapPrm", "CapInh", "CapAmb")))
             for r in rows} == {("2", "1", 0, 0, 0, 0)}
@@ -49,15 +53,15 @@ def test_every_thread_of_the_worker(own):
 def test_a_new_worker_too(own):
     before = worker(own)
     os.kill(before, signal.SIGKILL)
-    end = time.monotonic() + 20
-    while True:
+
+    def another():
         try:
-            after = worker(own)
-            break
-        except (ValueError, KeyError):
-            assert time.monotonic() < end
-            time.sleep(0.05)
-    assert after != before and shut_in(after)
+            now = worker(own)
+        except (ValueError, KeyError):  # there is none
+            return None
+        return now if now != before else None
+
+    assert shut_in(serving.wait_for(another))
 
 
 def test_nothing_of_outside_is_open(own):
@@ -92,13 +96,11 @@ def test_reload_of_what_it_cannot_open(own, tmp_path):
             new.write_text(config.read_text().replace("[imap]\n", "") + "\n[imap]\nmax_line = 77K\n")
             new.rename(config)
             process.send_signal(signal.SIGHUP)
-            end = time.monotonic() + 20
-            while "becomes=77K" not in state.read_text(errors="replace"):
-                assert time.monotonic() < end, state.read_text(errors="replace")[-3000:]
-                time.sleep(0.05)
+            serving.wait_for(lambda: "becomes=77K" in state.read_text(errors="replace"),
+                             why=lambda: state.read_text(errors="replace")[-3000:])
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(serving.PATIENCE)
     own.serve()
 
 

@@ -52,8 +52,8 @@ class LmtpForSmtp:
 
 def scan(host, port, starttls=None):
     how = [f"--starttls-{starttls}"] if starttls else []
-    done = subprocess.run(["sslscan", "--xml=-", "--no-colour", *how, f"{host}:{port}"], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, timeout=120)
+    done = subprocess.run(["sslscan", "--xml=-", "--no-colour", "--timeout=60", *how, f"{host}:{port}"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=600)
     return xml.etree.ElementTree.fromstring(done.stdout).find("ssltest")
 
 
@@ -120,7 +120,7 @@ def test_the_check_can_fail(sslscan, tmp_path):
                 client = listener.accept()[0]
             except OSError:
                 return
-            client.settimeout(5)
+            client.settimeout(60)
             try:
                 with context.wrap_socket(client, server_side=True) as tls:
                     tls.recv(1)

@@ -286,7 +286,7 @@ class Pop3(Wire):
         if user:
             self.log_in(user)
 
-    def log_in(self, user, password="pass", seconds=20):
+    def log_in(self, user, password="pass", seconds=60):
         """A session that ended without QUIT has the mailbox until the server has seen its end."""
         end = time.monotonic() + seconds
         while True:

@@ -359,9 +359,6 @@ class Machine(serving.Serving):
         self.spawn(before)
         self.wait_ready()
 
-    def wait_ready(self, seconds=60):
-        super().wait_ready(seconds)
-
     def said(self):
         return (self.state / "serve.log").read_text(errors="replace")
 
@@ -377,7 +374,7 @@ class Machine(serving.Serving):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.again.wait()
-        end = time.monotonic() + 30
+        end = time.monotonic() + serving.PATIENCE
         while any(serving.alive(pid) for pid in pids):
             assert time.monotonic() < end, "a process does not die"
             time.sleep(0.005)

@@ -47,7 +47,7 @@ class Halved:
         return max(self.server.state.glob("packs/*/*.pack"), key=lambda pack: pack.stat().st_size)
 
 
-def until(what, seconds=40):
+def until(what, seconds=120):
     end = time.monotonic() + seconds
     while not what():
         if time.monotonic() > end:

@@ -13,18 +13,12 @@ import time
 import pytest
 
 import faults
+from serving import wait_for as until
 from wire import Closed, Imap, Literal, Smtp
 from workload import (USERS, Book, Load, Reader, append, compare, deliver, expunged, make_boxes, numbers, stored)
 
 USER = USERS[0]
 MORE_SETTINGS = ("mail.smarthost=127.0.0.1:1", "store.checkpoint_interval=100ms")
-
-
-def until(what, seconds=15):
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 class Client:
@@ -174,7 +168,7 @@ def test_descriptors_run_out(machine):
         assert text[:2] in (b"OK", b"NO"), text
     for s in many:
         s.close()
-    until(lambda: server.descriptors()[1] < others + 20, 60)
+    until(lambda: server.descriptors()[1] < others + 20)
     client.imap.ok("SELECT", "INBOX")
     for uid, (name, _) in numbered(client.imap):
         if not name:
@@ -196,13 +190,13 @@ def numbered(imap):
 
 # --- start -----------------------------------------------------------------------------------------------
 
-def settled(server, seconds=60):
+def settled(server, seconds=120):
     """Waits until it serves (True) or has ended (False)."""
     end = time.monotonic() + seconds
     while server.running():
         try:
-            with socket.create_connection((server.host, server.ports["IMAP"]), 1) as s:
-                s.settimeout(1)
+            with socket.create_connection((server.host, server.ports["IMAP"]), 30) as s:
+                s.settimeout(30)
                 if s.recv(4) == b"* OK":
                     return True
         except OSError:

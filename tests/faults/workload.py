@@ -309,7 +309,7 @@ class Load:
 
     def begun(self, before, count=5):
         """Waits until something has been acknowledged since."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while self.book.done < before + count and time.monotonic() < end:
             time.sleep(0.005)
 

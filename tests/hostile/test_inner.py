@@ -50,7 +50,7 @@ BAD_HEADERS = [
 @pytest.mark.parametrize("port", ["INNER_IMAP", "INNER_POP3"])
 def test_a_bad_proxy_header_ends_it_without_a_word(server, watch, port, header):
     before = metric(server, "carbonado_proxy_headers_total", 'result="bad"')
-    got, closed = attack(server, port, header, seconds=10)
+    got, closed = attack(server, port, header)
     assert closed and got == b""
     assert metric(server, "carbonado_proxy_headers_total", 'result="bad"') == before + 1
     watch.lives()
@@ -60,14 +60,14 @@ def test_half_a_proxy_header_ends_in_time(server):
     with contextlib.ExitStack() as stack:
         socks = []
         for half in (b"", b"PRO", b"PROXY TCP4 1.2.3.4", V2 + b"\x21", V2 + b"\x21\x11\0\x0c" + bytes(5)):
-            socks.append(stack.enter_context(socket.create_connection((server.host, server.ports["INNER_IMAP"]), 10)))
+            socks.append(stack.enter_context(socket.create_connection((server.host, server.ports["INNER_IMAP"]), 60)))
             harness.push(socks[-1], half)
-        assert [harness.read_all(sock, 10) for sock in socks] == [(b"", True)] * len(socks)
+        assert [harness.read_all(sock) for sock in socks] == [(b"", True)] * len(socks)
 
 
 @pytest.mark.parametrize("port", ["IMAP", "POP3", "SMTP", "LMTP"])
 def test_proxy_headers_elsewhere_are_commands(server, port):
-    got, _ = attack(server, port, b"PROXY TCP4 192.0.2.77 192.0.2.2 1 2\r\n", enough=re.compile(rb"\r\n[^\r]+\r\n"), seconds=10)
+    got, _ = attack(server, port, b"PROXY TCP4 192.0.2.77 192.0.2.2 1 2\r\n", enough=re.compile(rb"\r\n[^\r]+\r\n"))
     assert re.search(rb"(PROXY BAD|-ERR|\n50[0-9] )", got), got
 
 
@@ -96,7 +96,7 @@ def test_an_untrusted_proxy_is_a_client():
     own = harness.start(2, "listen.proxy=inner_imap", "io.proxy_from=192.0.2.7")
     try:
         got, _ = attack(own, "INNER_IMAP", b"PROXY TCP4 192.0.2.77 192.0.2.2 1 2\r\n",
-                        enough=re.compile(rb"BAD[^\n]*\n"), seconds=10)
+                        enough=re.compile(rb"BAD[^\n]*\n"))
         assert got.startswith(b"* OK") and b"PROXY BAD" in got, got
     finally:
         own.stop()
@@ -107,7 +107,7 @@ def test_an_untrusted_proxy_is_a_client():
 def control(server, data, half=False):
     """The answer's JSON, or None when it was closed."""
     with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(20)
+        sock.settimeout(60)
         sock.connect(str(server.state / "run/control.sock"))
         harness.push(sock, data)
         if half:
@@ -184,7 +184,7 @@ HTTP = [
 
 @pytest.mark.parametrize("data,code", HTTP, ids=lambda d: repr(d[:40]))
 def test_http(server, watch, data, code):
-    got, closed = attack(server, "METRICS", data, seconds=20)
+    got, closed = attack(server, "METRICS", data)
     assert closed and got.startswith(b"HTTP/1.1 " + code), got[:200]
     assert got.count(b"HTTP/1.1 ") == 1, "a second answer"
     watch.lives()
@@ -192,7 +192,7 @@ def test_http(server, watch, data, code):
 
 def test_http_drips_end(server, watch):
     """A request has ten seconds for all of it, however its bytes come."""
-    with socket.create_connection((server.host, server.ports["METRICS"]), 10) as s:
+    with socket.create_connection((server.host, server.ports["METRICS"]), 60) as s:
         s.settimeout(0.5)
         began = time.monotonic()
         with pytest.raises(OSError):
@@ -203,7 +203,7 @@ def test_http_drips_end(server, watch):
                         raise ConnectionError
                 except TimeoutError:
                     pass
-                assert time.monotonic() - began < 30
+                assert time.monotonic() - began < 90
         assert time.monotonic() - began > 5
     watch.lives()
 
@@ -227,7 +227,7 @@ def test_a_bomb_in_a_line(server, watch, megabytes):
     memory = server.memory()
     imap = compressed(server)
     harness.push(imap.sock, squeeze(megabytes, b"x"))
-    got, closed = harness.read_all(imap.sock, 60)
+    got, closed = harness.read_all(imap.sock, 120)
     assert closed
     assert b"BYE" in zlib.decompressobj(-15).decompress(got)
     assert server.memory() - memory < (60 if watch.asan else 12) << 10
@@ -258,7 +258,7 @@ def test_damaged_deflate(server, watch):
         imap = compressed(server)
         harness.push(imap.sock, garbage)
         imap.sock.shutdown(socket.SHUT_WR)
-        assert harness.read_all(imap.sock, 20)[1]
+        assert harness.read_all(imap.sock)[1]
     watch.lives()
 
 

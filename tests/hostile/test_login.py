@@ -84,7 +84,7 @@ def test_plain_that_is_not(server, watch, response):
 def test_base64_that_is_not(server, watch, line):
     with Imap(server) as imap:
         harness.push(imap.sock, b"a AUTHENTICATE PLAIN\r\n" + line.encode("latin-1") + b"\r\n")
-        imap.sock.settimeout(20)
+        imap.sock.settimeout(60)
         while True:
             got = imap.line()
             if not got.startswith(b"+"):
@@ -147,7 +147,7 @@ def test_sasl_memory_before_login(server, watch):
     memory = server.memory()
     socks = []
     for n in range(100):
-        sock = socket.create_connection((server.host, server.ports["IMAP" if n % 2 else "POP3"]), 10)
+        sock = socket.create_connection((server.host, server.ports["IMAP" if n % 2 else "POP3"]), 60)
         harness.push(sock, b"a AUTHENTICATE PLAIN\r\n" + b"A" * 8000 if n % 4 == 1 else
                      b"a LOGIN {8000+}\r\n" + b"A" * 7990 if n % 2 else b"AUTH PLAIN\r\n" + b"A" * 8000)
         socks.append(sock)
@@ -160,12 +160,16 @@ def test_sasl_memory_before_login(server, watch):
 
 def test_wrong_name_and_wrong_password_cost_the_same(server):
     """One password hash each, which is what a log-in takes. (Its time is compared by a unit test, in processor
-    time: the answer itself is held back for longer with each failure of a name.)"""
-    for user in ("user2@example.test", "nobody-here@example.test", "user2@elsewhere.test", "nobody"):
+    time: the answer itself is held back for longer with each failure of a name.) The least of three counts: the
+    canary logs in meanwhile."""
+    def hashes(user):
         before = harness.metric(server, "carbonado_auth_hash_seconds_count")
         with Imap(server) as imap:
             assert imap.run("LOGIN", user, "wrong")[1].startswith(b"NO")
-        assert harness.metric(server, "carbonado_auth_hash_seconds_count") == before + 1, user
+        return harness.metric(server, "carbonado_auth_hash_seconds_count") - before
+
+    for user in ("user2@example.test", "nobody-here@example.test", "user2@elsewhere.test", "nobody"):
+        assert min(hashes(user) for _ in range(3)) == 1, user
 
 
 # --- POP3, one row a case ---------------------------------------------------------------------------

@@ -12,12 +12,14 @@ import time
 import pytest
 
 import harness
+import serving
 from harness import VICTIM, Imap, Literal, Pop3, Smtp, metric
+from serving import wait_for
 
 TIMES = ("io.handshake_timeout=2s", "imap.login_timeout=5s", "pop3.idle_timeout=2s", "smtp.idle_timeout=2s",
          "io.write_timeout=3s", "io.linger_timeout=1s", "listen.proxy=inner_imap", "io.per_address_max=20",
          "imap.user_connections=200")
-SLACK = 6.0
+SLACK = 30.0  # seconds that a busy machine may be late; nothing that has no end ends within them
 # port, what is said first, what comes a byte at a time, seconds until the end when silent, and when dripping
 STATES = [
     ("IMAP", b"", b"a LOGIN user1@example.test pass", 5, 15),
@@ -57,12 +59,13 @@ def watch(server):
 
 
 def until_closed(server, port, first, drip):
-    """Seconds until the server ends it; a byte of `drip` every 0.4 s."""
-    with socket.create_connection((server.host, server.ports[port]), 10) as sock:
+    """(seconds until the server ends it, the longest silence of this client); a byte of `drip` every 0.4 s."""
+    begun = spoke = time.monotonic()
+    at, silence = 0, 0.0
+    with socket.create_connection((server.host, server.ports[port]), 60) as sock:
         harness.push(sock, first)
-        begun, at = time.monotonic(), 0
         sock.settimeout(0.4)
-        while time.monotonic() - begun < 40:
+        while time.monotonic() - begun < 90:
             try:
                 if not sock.recv(65536):
                     break
@@ -72,29 +75,31 @@ def until_closed(server, port, first, drip):
             except OSError:
                 break
             if drip:
+                silence, spoke = max(silence, time.monotonic() - spoke), time.monotonic()
                 if not harness.push(sock, drip[at:at + 1]):
                     break
                 at = (at + 1) % len(drip)
-        return time.monotonic() - begun
+        return time.monotonic() - begun, silence
 
 
 def test_silence_and_drips_end(server, watch):
     """In every state before login there is an end, also for who sends a byte now and then."""
-    rows = [(port, first, b"", silent) for port, first, _, silent, _ in STATES]
-    rows += [(port, first, drip, whole) for port, first, drip, _, whole in STATES if drip]
+    rows = [(port, first, b"", silent, silent) for port, first, _, silent, _ in STATES]
+    rows += [(port, first, drip, silent, whole) for port, first, drip, silent, whole in STATES if drip]
     took = [None] * len(rows)
 
     def one(n):
-        port, first, drip, _ = rows[n]
-        took[n] = until_closed(server, port, first, drip)
+        port, first, drip, silent, whole = rows[n]
+        seconds, silence = until_closed(server, port, first, drip)
+        # a client that the machine kept from dripping was silent
+        took[n] = (silent if silence > silent - 0.5 else whole) - 1.0 < seconds < whole + SLACK or seconds
 
     threads = [threading.Thread(target=one, args=(n,)) for n in range(len(rows))]
     for t in threads:
         t.start()
     for t in threads:
-        t.join(60)
-    wrong = [(row, seconds) for row, seconds in zip(rows, took)
-             if seconds is None or not row[3] - 1.0 < seconds < row[3] + SLACK]
+        t.join(120)
+    wrong = [(row, seconds) for row, seconds in zip(rows, took) if seconds is not True]
     assert not wrong, wrong
 
 
@@ -113,11 +118,11 @@ def test_drips_of_a_message_end(watch):
 
     def one(n):
         port, first, drip, _ = rows[n]
-        with socket.create_connection((own.host, own.ports[port]), 10) as sock:
+        begun = time.monotonic()
+        with socket.create_connection((own.host, own.ports[port]), 60) as sock:
             harness.push(sock, first)
             sock.settimeout(0.4)
-            begun = time.monotonic()
-            while time.monotonic() - begun < 30:
+            while time.monotonic() - begun < 90:
                 try:
                     got = sock.recv(65536)
                     if not got:
@@ -136,7 +141,7 @@ def test_drips_of_a_message_end(watch):
     for t in threads:
         t.start()
     for t in threads:
-        t.join(60)
+        t.join(120)
     own.stop()
     wrong = [(row, seconds, text[-200:]) for row, seconds, text in zip(rows, took, said)
              if not row[3] - 1 < seconds < row[3] + SLACK
@@ -175,10 +180,8 @@ def test_who_never_reads(server, watch, port, first, again):
                 break
     grown = server.memory() - memory
     assert grown < (60 if watch.asan else 12) << 10, f"{grown} KiB for four clients that do not read"
-    end = time.monotonic() + 30
-    while metric(server, "carbonado_connections") > before + 1:  # the canary may come once more
-        assert time.monotonic() < end, "they are still there"
-        time.sleep(0.3)
+    # the canary may come once more
+    wait_for(lambda: metric(server, "carbonado_connections") <= before + 1, why="they are still there")
     for sock in socks:
         sock.close()
 
@@ -192,10 +195,8 @@ def test_who_idles_and_never_reads(server, watch):
             sock = small_window(server, "IMAP")
             harness.push(sock, b"a LOGIN user2@example.test pass\r\nb SELECT INBOX\r\nc IDLE\r\n")
             sleepers.append(sock)
-        end = time.monotonic() + 60
-        while metric(server, "carbonado_imap_sessions", 'state="authenticated"') < 2 + len(sleepers):  # and the canary
-            assert time.monotonic() < end, "not all have logged in"
-            time.sleep(0.1)
+        wait_for(lambda: metric(server, "carbonado_imap_sessions", 'state="authenticated"') >= 2 + len(sleepers),
+                 why="not all have logged in")  # and the canary
         time.sleep(0.5)
         memory = server.memory()
         words = " ".join(f"k{'x' * 150}{n}" for n in range(100))
@@ -209,9 +210,9 @@ def test_who_idles_and_never_reads(server, watch):
 
 @pytest.mark.parametrize("port", ["IMAP", "IMAPS", "POP3", "POP3S", "SMTP", "SUBMISSION", "LMTP", "METRICS"])
 def test_half_closed_at_once(server, watch, port):
-    with socket.create_connection((server.host, server.ports[port]), 10) as sock:
+    with socket.create_connection((server.host, server.ports[port]), 60) as sock:
         sock.shutdown(socket.SHUT_WR)
-        _, closed = harness.read_all(sock, 10)
+        _, closed = harness.read_all(sock)
         assert closed
 
 
@@ -228,16 +229,24 @@ def test_half_closed_with_work(server, watch):
 
 def test_too_many_from_one_address(server, watch):
     """Counted for clients behind a proxy; the others of that proxy go on."""
-    refused = metric(server, "carbonado_proxy_headers_total", 'result="limit"')
-    with contextlib.ExitStack() as stack:
-        def connect(address):
-            sock = stack.enter_context(socket.create_connection((server.host, server.ports["INNER_IMAP"]), 10))
-            sock.sendall(f"PROXY TCP4 {address} 192.0.2.99 1000 143\r\n".encode())
-            return harness.read_all(sock, 10, harness.re.compile(rb"\r\n"))[0]
-        answers = [connect("192.0.2.1") for _ in range(30)]
-        assert sum(a.startswith(b"* OK") for a in answers) == 20
-        assert connect("192.0.2.2").startswith(b"* OK")
-    assert metric(server, "carbonado_proxy_headers_total", 'result="limit"') == refused + 10
+    def limited():
+        return metric(server, "carbonado_proxy_headers_total", 'result="limit"')
+
+    for _ in range(5):
+        refused, began = limited(), time.monotonic()
+        with contextlib.ExitStack() as stack:
+            def connect(address):
+                sock = stack.enter_context(socket.create_connection((server.host, server.ports["INNER_IMAP"]), 60))
+                sock.sendall(f"PROXY TCP4 {address} 192.0.2.99 1000 143\r\n".encode())
+                return harness.read_all(sock, 60, harness.re.compile(rb"\r\n"))[0]
+            answers = [connect("192.0.2.1") for _ in range(30)]
+            other = connect("192.0.2.2")
+        if time.monotonic() - began < 4:
+            break  # else the first of them were ended by imap.login_timeout meanwhile
+        wait_for(lambda: metric(server, "carbonado_connections") <= watch.connections + 1)
+    assert sum(a.startswith(b"* OK") for a in answers) == 20
+    assert other.startswith(b"* OK")
+    assert limited() == refused + 10
 
 
 def worker_of(server):
@@ -258,7 +267,8 @@ def test_no_descriptors_left(server, watch):
         try:
             socks = []
             for _ in range(80):
-                socks.append(socket.create_connection((server.host, server.ports["IMAP"]), 10))
+                socks.append(socket.create_connection((server.host, server.ports["IMAP"]), 60))
+            wait_for(lambda: len(os.listdir(f"/proc/{pid}/fd")) >= now + 28, why="it has descriptors yet")
             time.sleep(0.7)
             there.ok("NOOP")
             there.ok("FETCH", "1:*", "(FLAGS)")
@@ -311,10 +321,7 @@ def test_connections_that_say_nothing(count):
             before = own.memory()
             made, children = crowd(own, "IMAP", count, 10)
             assert made >= count - 10
-            end = time.monotonic() + 60
-            while metric(own, "carbonado_connections") < made:
-                assert time.monotonic() < end, "not all were accepted"
-                time.sleep(0.1)
+            wait_for(lambda: metric(own, "carbonado_connections") >= made, why="not all were accepted")
             each = (own.memory() - before) / made
             assert each < (24 if watch.asan else 4), f"{each:.1f} KiB for a connection that says nothing"
             with Imap(own, VICTIM) as imap:
@@ -325,6 +332,6 @@ def test_connections_that_say_nothing(count):
                 assert lmtp.ask("NOOP")[0] == 250
             for child in children:
                 child.stdin.close()
-                child.wait(60)
+                child.wait(serving.PATIENCE)
     finally:
         own.stop()

@@ -26,7 +26,7 @@ class Idler:
         self.rev2 = enable == "IMAP4rev2"
         self.tag = self.imap.start("IDLE")
         assert self.imap.line().startswith(b"+")
-        self.imap.sock.settimeout(10)
+        self.imap.sock.settimeout(60)
 
     def until(self, said):
         while not said(self):
@@ -68,7 +68,7 @@ class Idler:
 
 def read_jobs(server):
     url = f"http://{server.host}:{server.ports['METRICS']}/metrics"
-    text = urllib.request.urlopen(url, timeout=30).read().decode()
+    text = urllib.request.urlopen(url, timeout=60).read().decode()
     return int(re.search(r'^carbonado_jobs\w*\{place="read"\} (\d+)', text, re.M)[1])
 
 

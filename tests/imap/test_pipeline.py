@@ -3,11 +3,11 @@ answers as one by one. Then commands over so many messages that they go in slice
 of other sessions' doing meanwhile."""
 import re
 import threading
-import time
 import urllib.request
 
 import pytest
 
+import serving
 from wire import Imap, Literal, Smtp
 
 MAIL = b"Subject: %d\r\n\r\nx\r\n"
@@ -38,15 +38,17 @@ def fill(imap, n, mailbox="INBOX"):
 def test_many_stores_share_commits(server, imap):
     fill(imap, 100)
     imap.ok("SELECT", "INBOX")
-    groups, commands, commits = (metric(server, m) for m in (
-        "imap_write_groups_total", "imap_write_group_commands_total", "store_commits_total"))
-    got = pipeline(imap, *[f"STORE {n} +FLAGS (\\Flagged k{n % 7})" for n in range(1, 101)])
-    for n, (untagged, text) in enumerate(got, 1):
-        assert text.startswith(b"OK"), text
-        assert any(re.match(rb"%d FETCH .*\\Flagged k%d[ )]" % (n, n % 7), u.text) for u in untagged), n
-    assert metric(server, "imap_write_group_commands_total") - commands == 100
-    assert metric(server, "imap_write_groups_total") - groups <= 100 // 32 + 2
-    assert metric(server, "store_commits_total") - commits <= 100 // 32 + 3
+    names = ("imap_write_groups_total", "imap_write_group_commands_total", "store_commits_total")
+    grown = []
+    for again in range(3):  # the least counts: others of this server may still be writing
+        before = [metric(server, name) for name in names]
+        got = pipeline(imap, *[f"STORE {n} +FLAGS (\\Flagged k{again}{n % 7})" for n in range(1, 101)])
+        grown.append([metric(server, name) - was for name, was in zip(names, before)])
+        for n, (untagged, text) in enumerate(got, 1):
+            assert text.startswith(b"OK"), text
+            assert any(re.match(rb"%d FETCH .*\\Flagged.* k%d%d[ )]" % (n, again, n % 7), u.text) for u in untagged), n
+    groups, commands, commits = map(min, zip(*grown))
+    assert commands == 100 and groups <= 100 // 32 + 2 and commits <= 100 // 32 + 3, grown
     assert all(b"\\Flagged" in u.text for u in imap.ok("FETCH", "1:*", "FLAGS"))
 
 
@@ -165,14 +167,13 @@ def test_writes_of_one_that_hangs_up(server, imap, user):
     imap.close()
     with Imap(server, user) as other:
         other.ok("SELECT", "INBOX")
-        end = time.monotonic() + 5
-        while time.monotonic() < end:
-            found = other.ok("SEARCH", "FLAGGED")[-1].text.split()[1:]
-            if len(found) >= 32:
-                break
+
+        def found():
             other.ok("NOOP")
-            time.sleep(0.02)
-        assert found[:32] == [b"%d" % n for n in range(1, 33)]
+            numbers = other.ok("SEARCH", "FLAGGED")[-1].text.split()[1:]
+            return numbers if len(numbers) >= 32 else None
+
+        assert serving.wait_for(found)[:32] == [b"%d" % n for n in range(1, 33)]
 
 
 def test_mixed_with_random_splits(server, user):

@@ -66,7 +66,7 @@ class Player:
 
     def connection(self, n):
         if n not in self.connections:
-            self.connections[n] = wire.Imap(self.server, self.user if self.login else None, timeout=20)
+            self.connections[n] = wire.Imap(self.server, self.user if self.login else None)
         return self.connections[n]
 
     def next(self, n):

@@ -300,7 +300,7 @@ def test_fetchmail(server, user, tmp_path):
 """)
     rc.chmod(0o600)
     done = subprocess.run(["fetchmail", "-f", rc, "--pidfile", tmp_path / "pid", "-i", tmp_path / "ids", "-v"],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
                           env={"HOME": str(tmp_path), "FETCHMAILHOME": str(tmp_path)})
     assert done.returncode == 0, done.stdout.decode()
     with Pop3(server, "user1@example.test") as pop3:

@@ -1,12 +1,11 @@
 """Addresses that stand for others: what goes on with the message and what its sender hears (RFC 5321 3.9,
 RFC 3461 5.2.7)."""
-import time
-
 import pytest
 
 import serving
+from serving import wait_for
 from sink import Sink
-from test_onward import FAST, mailbox, report, submit, wait_for
+from test_onward import FAST, mailbox, quiet, report, submit
 from wire import Smtp
 
 
@@ -33,6 +32,7 @@ def server(sink):
 
 @pytest.fixture(autouse=True)
 def clean(sink, server):
+    quiet(server)
     sink.got.clear()
     sink.commands.clear()
     for n in (1, 2, 3, 4):
@@ -48,7 +48,7 @@ def test_an_alias_of_one_passes_all_on(server, sink):
     got = wait_for(lambda: sink.got)[0]
     assert got.recipients == ["RCPT TO:<Joe.Doe@else.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;First@old.example"]
     assert "FROM:<user1@example.test>" in got.sender and "RET=FULL ENVID=e1" in got.sender
-    time.sleep(0.5)
+    quiet(server)
     assert mailbox(server, "user1@example.test") == []
 
 
@@ -66,7 +66,7 @@ def test_an_alias_of_several_says_expanded(server, sink):
     assert row["Original-Recipient"] == "rfc822;First@old.example" and b"Original-Envelope-Id: e1" in back.as_bytes()
     parts = list(back.iter_parts())
     assert parts[2].get_content_type() == "text/rfc822-headers"  # 4.3: RET=FULL is for failures
-    time.sleep(0.5)
+    quiet(server)
     assert mailbox(server, "user1@example.test") == []
 
 
@@ -82,7 +82,7 @@ def test_nothing_is_said_that_was_not_asked_for(server, sink):
     for rcpt in ([], ["NOTIFY=FAILURE"], ["NOTIFY=NEVER"]):
         submit(server, "user1@example.test", ["several@example.test"], rcpt=rcpt)
     wait_for(lambda: len(sink.got) == 3)
-    time.sleep(0.5)
+    quiet(server)
     assert mailbox(server, "user1@example.test") == []
 
 
@@ -106,7 +106,7 @@ def test_a_list_with_an_owner_is_the_end_of_the_way(server, sink):
     [row] = report(failed)
     assert (row["Final-Recipient"], row["Action"]) == ("rfc822; deny@else.example", "failed")
     assert "Original-Recipient" not in row and b"Original-Envelope-Id" not in failed.as_bytes()
-    time.sleep(0.5)
+    quiet(server)
     assert mailbox(server, "user1@example.test") == []
 
 
@@ -128,9 +128,8 @@ def test_null_sender_stays_null(server, sink):
     with Smtp(server, "SMTP") as smtp:
         [reply] = smtp.deliver("", ["owned@example.test"], b"Subject: x\r\n\r\nx\r\n")
         assert reply[0] == 250
-    # the sink may still get what an earlier test left behind
     wait_for(lambda: [got for got in sink.got if got.sender.startswith("MAIL FROM:<>")])
-    time.sleep(0.5)
+    quiet(server)
     assert mailbox(server, "user4@example.test") == []
 
 

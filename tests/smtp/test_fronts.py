@@ -14,6 +14,7 @@ import urllib.request
 import pytest
 
 import serving
+from serving import wait_for
 from wire import Closed, Imap, Pop3, Smtp
 
 FRONTS = 2
@@ -38,15 +39,11 @@ def fronts(server):
 
 
 def worker(server):
-    [pid] = [p for p in server.pids() if p != server.pid and comm(p) != "carbonado-front"]
-    return pid
-
-
-def wait_for(what, seconds=20):
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.05)
+    """A process that is only beginning has no name of its own yet: until there is one."""
+    def those():
+        found = [p for p in server.pids() if p != server.pid and comm(p) not in ("carbonado-front", "")]
+        return found if len(found) == 1 else None
+    return wait_for(those)[0]
 
 
 def files(pid):
@@ -59,11 +56,11 @@ def files(pid):
     return names
 
 
-def deliver(server, port="LMTP", subject="x", tries=50):
+def deliver(server, port="LMTP", subject="x", tries=500):
     """A front that is on its way out refuses, or its listener has nobody for a moment: again."""
     for _ in range(tries):
         try:
-            with Smtp(server, port, timeout=20) as client:
+            with Smtp(server, port) as client:
                 [reply] = client.deliver("a@other.test", ["user1@example.test"],
                                          f"Subject: {subject}\r\n\r\ntext\r\n".encode())
                 return reply
@@ -120,7 +117,8 @@ def test_sessions_and_metrics(server):
     before = counted()
     for _ in range(10):  # over both fronts
         assert deliver(server)[0] == 250
-    assert counted() == before + 10
+    wait_for(lambda: counted() >= before + 10)
+    assert counted() < before + 20  # each once; deliver() may have needed another try
 
 
 def test_numbers_of_connections_differ(server):
@@ -149,7 +147,7 @@ def test_dump(server):
 
 def hello_over_tls(server, context, session):
     """Whether the session was resumed, and the session to go on with."""
-    with socket.create_connection((server.host, server.ports["SUBMISSIONS"]), timeout=20) as plain:
+    with socket.create_connection((server.host, server.ports["SUBMISSIONS"]), timeout=60) as plain:
         with context.wrap_socket(plain, session=session) as sock:
             assert sock.recv(1000).startswith(b"220 ")  # tickets of TLS 1.3 come with it
             return sock.session_reused, sock.session
@@ -167,10 +165,20 @@ def test_tickets_of_one_front_open_at_the_other(server, version):
         again, session = hello_over_tls(server, context, session)
         reused.append(again)
     assert reused == [False] + 15 * [True]
-    os.kill(fronts(server)[0], signal.SIGKILL)  # the next one has the keys too
-    wait_for(lambda: len(fronts(server)) == FRONTS)
-    time.sleep(0.5)
-    assert all(hello_over_tls(server, context, session)[0] for _ in range(16))
+    victim = fronts(server)[0]
+    os.kill(victim, signal.SIGKILL)  # the next one has the keys too
+    wait_for(lambda: len(fronts(server)) == FRONTS and victim not in fronts(server))
+
+    def again():
+        """A front that is gone may leave a connection that it never took; the next one is for the new front."""
+        for _ in range(100):
+            try:
+                return hello_over_tls(server, context, session)[0]
+            except OSError:
+                time.sleep(0.1)
+        raise AssertionError("nobody answers")
+
+    assert all(again() for _ in range(16))
 
 
 def test_a_front_dies(server):
@@ -245,7 +253,7 @@ def test_nothing_acknowledged_is_lost(server):
             with lock:
                 tried.add(name)
             try:
-                with Smtp(server, "LMTP", timeout=20) as client:
+                with Smtp(server, "LMTP") as client:
                     [reply] = client.deliver("a@other.test", ["user3@example.test"],
                                              f"Subject: {name}\r\n\r\n{'text' * 20000}\r\n".encode())
                     if reply[0] == 250:
@@ -262,8 +270,10 @@ def test_nothing_acknowledged_is_lost(server):
         pids = fronts(server)
         if pids:
             os.kill(pids[0], signal.SIGKILL)
-    time.sleep(0.5)
-    over.set()
+    try:
+        wait_for(lambda: len(acknowledged) > 20)
+    finally:
+        over.set()
     for t in threads:
         t.join()
     with Pop3(server, "user3@example.test") as pop3:

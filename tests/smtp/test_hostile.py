@@ -58,7 +58,7 @@ def test_a_ticket_of_one_service_is_no_ticket_of_another(server):
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
 
     def session(port, old=None):
-        with socket.create_connection((server.host, server.ports[port]), 10) as raw:
+        with socket.create_connection((server.host, server.ports[port]), 60) as raw:
             with context.wrap_socket(raw, session=old) as tls:
                 tls.recv(100)
                 return tls.session, tls.session_reused
@@ -97,7 +97,7 @@ def test_proxy_from_a_trusted_address(server):
                                     b"EHLO not.a.proxy\r\n", b"PROXY " + b"x" * 500 + b"\r\n",
                                     b"PROXY TCP4 198.51.100.7 192.0.2.80 40000 25\nEHLO x\r\n"])
 def test_bad_proxy_headers_end_it(server, header):
-    with socket.create_connection((server.host, server.ports["SMTP"]), 10) as s:
+    with socket.create_connection((server.host, server.ports["SMTP"]), 60) as s:
         s.sendall(header)
         try:
             assert s.recv(100) == b""
@@ -109,9 +109,9 @@ def test_proxy_and_xclient_from_strangers():
     """A PROXY header from an address outside of io.proxy_from is not believed, and is no command."""
     own = serving.start(1, "--set", "listen.proxy=smtp", "--set", "io.proxy_from=192.0.2.1")
     try:
-        with socket.create_connection((own.host, own.ports["SMTP"]), 10) as s:
+        with socket.create_connection((own.host, own.ports["SMTP"]), 60) as s:
             s.sendall(V1 + b"EHLO x.example\r\n")
-            s.settimeout(10)
+            s.settimeout(60)
             got = b""
             try:
                 while b"x.example" not in got and (more := s.recv(1000)):
@@ -176,9 +176,8 @@ def test_silence_ends_in_every_state(server, state):
                 smtp.send(line[1:])
             else:
                 assert smtp.ask(line)[0] in (250, 354)
-        began = time.monotonic()
         code, text = smtp.reply()
-        assert (code, text[:5]) == (421, "4.4.2") and time.monotonic() - began < 20
+        assert (code, text[:5]) == (421, "4.4.2")
         with pytest.raises((Closed, ConnectionError)):
             smtp.reply()
 
@@ -216,11 +215,11 @@ def test_a_byte_at_a_time_is_served(server):
 @pytest.mark.parametrize("port,begin", [("SMTP", b""), ("SMTP", b"x" * 5000), ("LMTP", b"")], ids=repr)
 def test_a_command_has_one_time_for_all_of_it(server, port, begin):
     with Proxied(server, V1, port) as smtp:
-        smtp.send(begin)
         began = time.monotonic()
+        smtp.send(begin)
         smtp.sock.settimeout(0.5)
         got = b""
-        while b"421 4.4.2" not in got and time.monotonic() - began < 20:
+        while b"421 4.4.2" not in got and time.monotonic() - began < 90:
             try:
                 smtp.send(b"N")
                 got += smtp.sock.recv(1000)
@@ -231,9 +230,9 @@ def test_a_command_has_one_time_for_all_of_it(server, port, begin):
 
 def test_submission_wants_a_login_in_time(server):
     """Whole commands now and then, and never a login: three times the limit."""
+    began, code = time.monotonic(), 250
     with Smtp(server, "SUBMISSION") as smtp:
-        began, code = time.monotonic(), 250
-        while code == 250 and time.monotonic() - began < 30:
+        while code == 250 and time.monotonic() - began < 90:
             code, text = smtp.ask("NOOP")
             time.sleep(0.4)
         assert (code, text[:5]) == (421, "4.4.2") and time.monotonic() - began > 5

@@ -4,11 +4,11 @@ import itertools
 import re
 import smtplib
 import ssl
-import time
 
 import pytest
 
 import serving
+from serving import wait_for
 from wire import Closed, Pop3, Smtp
 
 SETS = ["--set", "io.loops=3", "--set", "smtp.trusted=127.0.0.0/8", "--set", "smtp.recipients_max=100",
@@ -58,14 +58,6 @@ def empty(server):
             for i in range(int(pop3.ok("STAT").split()[1])):
                 pop3.ok(f"DELE {i + 1}")
             pop3.ok("QUIT")
-
-
-def wait_for(what, seconds=20):
-    end = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
-    return found
 
 
 def login(smtp, user="user1@example.test"):
