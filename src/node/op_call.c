@@ -102,7 +102,7 @@ static int call_here(struct op_session *s, const char *name, json_t *args, struc
         return err_set(e, ERR_NOTFOUND, "no such operation");
     if (op->needs_server)
         return err_set(e, ERR_UNSUPPORTED, "the server does not run");
-    if (!s->open && state_open(s->dir, false, e))
+    if (!s->open && (state_is_made(s->dir, e) || state_open(s->dir, false, e)))
         return -1;
     s->open = true;
     if (op->needs_store && state_open_store(s->dir, s->read_only, e))

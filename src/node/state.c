@@ -150,6 +150,17 @@ static int check_whole(const char *dir, struct err *e)
                : 0;
 }
 
+int state_is_made(const char *dir, struct err *e)
+{
+    char path[STATE_PATH_MAX];
+    if (check_whole(dir, e) || state_path(path, dir, "directory.db", e))
+        return -1;
+    return access(path, F_OK) == 0
+               ? 0
+               : err_set(e, ERR_NOTFOUND,
+                         "there is no installation in %s: carbonado init makes one", dir);
+}
+
 int state_open(const char *dir, bool with_store, struct err *e)
 {
     char path[STATE_PATH_MAX];

@@ -27,6 +27,10 @@ int state_is_free(const char *dir, struct err *e);
 /* As root: becomes the owner of the directory for good. Then, in any case: no new privileges. */
 int state_drop_privileges(const char *dir, struct err *e);
 
+/* ERR_NOTFOUND where nobody has made an installation yet, ERR_CONFLICT where a restore did not end.
+ */
+int state_is_made(const char *dir, struct err *e);
+
 /* Directory, and with_store the mail. Threads start: not before a fork. */
 int state_open(const char *dir, bool with_store, struct err *e);
 /* After state_open without it. read_only: nothing of it is written, and nobody else may write. */

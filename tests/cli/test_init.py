@@ -54,6 +54,15 @@ def test_wrong_names_leave_no_installation(carbonado, tmp_path):
     carbonado("init", "--admin", "root@x.test", "--state", state, *OWNER)
 
 
+def test_a_folder_with_nothing_in_it_is_no_installation(carbonado, tmp_path):
+    """Also what a restore leaves that was killed at its beginning: whoever looks at it makes nothing."""
+    state = tmp_path / "state"
+    state.mkdir()
+    for command in (["account", "list"], ["quota", "list"], ["export", "ann@x.test", tmp_path / "out"]):
+        assert "there is no installation" in carbonado(*command, "--state", state, status=1).err
+        assert not (state / "directory.db").exists() and not (state / "shards").exists()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may")
 def test_only_root_gives_away(carbonado, tmp_path):
     carbonado("init", "--owner", "root", "--state", tmp_path / "s", status=77)
