@@ -60,6 +60,12 @@ static void net_unicode(void **state)
         assert_int_equal(netunicode(slice_str(bad[i]), &out, &e), -1);
     buf_reset(&out);
     assert_int_equal(netunicode(S("\xee\x80\x80"), &out, &e), 0); /* private ones are */
+    static const char *const names[] = {"plain", "gr\xc3\xbcn"};
+    for (size_t i = 0; i < 2; i++) {
+        BUF_SCOPE small = {.max = 4};
+        assert_int_equal(netunicode(slice_str(names[i]), &small, &e), -1);
+        assert_int_equal(e.code, ERR_LIMIT);
+    }
     BUF_SCOPE map = {0};
     text_casemap(S("Stra\xc3\x9f"
                    "e \xc3\xa4 \xef\xac\x81 a"),

@@ -406,6 +406,34 @@ static void no_room_for_a_large_message(void **state)
     free(p);
 }
 
+static void what_is_too_large_is_refused(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct message_ready *m = NULL;
+    struct setting *max = setting_find(S("store.message_max"));
+    test_store_open(2);
+    assert_int_equal(setting_parse(max, S("64K"), &e), 0);
+    char *p = calloc(1, 65537);
+    assert_non_null(p);
+    memset(p, 'x', 65537);
+    assert_int_equal(message_ready_make(slice_of(p, 65537), &m, &e), -1);
+    assert_int_equal(e.code, ERR_LIMIT);
+    assert_int_equal(message_ready_make_fd(0, 65537, &m, &e), -1); /* before it is read */
+    assert_int_equal(e.code, ERR_LIMIT);
+    assert_int_equal(message_ready_make_fd(-1, 100, &m, &e), -1);
+    assert_int_equal(e.code, ERR_IO);
+    assert_int_equal(message_ready_make(slice_of(p, 65536), &m, &e), 0);
+    assert_int_equal(message_ready_size(m), 65536);
+    message_ready_unref(m);
+    assert_int_equal(message_ready_make_fd(-1, 0, &m, &e), 0); /* nothing is to be read */
+    assert_int_equal(message_ready_size(m), 0);
+    message_ready_unref(m);
+    free(p);
+    assert_int_equal(setting_parse(max, S("50M"), &e), 0);
+    test_store_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +444,7 @@ int main(void)
         cmocka_unit_test(large_messages_are_not_held),
         cmocka_unit_test(some_large_messages_are_held),
         cmocka_unit_test(no_room_for_a_large_message),
+        cmocka_unit_test(what_is_too_large_is_refused),
     };
     return RUN_TESTS(tests);
 }

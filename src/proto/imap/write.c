@@ -56,14 +56,6 @@ void imap_write_string(struct slice s, bool utf8, struct buf *out)
         write_literal(s, out);
 }
 
-void imap_write_nstring(struct slice s, bool utf8, struct buf *out)
-{
-    if (s.p)
-        imap_write_string(s, utf8, out);
-    else
-        buf_adds(out, "NIL");
-}
-
 void imap_write_astring(struct slice s, bool utf8, struct buf *out)
 {
     bool atom = s.n > 0 && !slice_eqi(s, S("NIL"));

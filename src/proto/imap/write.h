@@ -7,7 +7,6 @@
 #include "base/uidset.h"
 
 void imap_write_string(struct slice s, bool utf8, struct buf *out);
-void imap_write_nstring(struct slice s, bool utf8, struct buf *out); /* p == NULL: NIL */
 void imap_write_astring(struct slice s, bool utf8, struct buf *out);
 /* A mailbox name given as UTF-8: as it is, or in modified UTF-7 (RFC 3501 5.1.3). */
 void imap_write_mailbox(struct slice path, bool utf8, struct buf *out);

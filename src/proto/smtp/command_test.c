@@ -209,6 +209,35 @@ static void xtext_goes_both_ways(void **state)
     assert_false(xtext_decode(S("+4"), &dec));
 }
 
+/* RFC 6533 3: to servers with SMTPUTF8 as it is, to others as code points. */
+static void addresses_with_utf8_go_both_ways(void **state)
+{
+    (void)state;
+    struct slice address = S("j\xc3\xbcrgen+a=b\\c d@\xf0\x9f\x93\xae.example");
+    static const struct {
+        bool utf8;
+        const char *want;
+    } forms[] = {
+        {false, "j\\x{FC}rgen\\x{2B}a\\x{3D}b\\x{5C}c\\x{20}d@\\x{1F4EE}.example"},
+        {true, "j\xc3\xbcrgen\\x{2B}a\\x{3D}b\\x{5C}c\\x{20}d@\xf0\x9f\x93\xae.example"},
+    };
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        BUF_SCOPE enc = {0}, dec = {0};
+        xtext_encode_utf8_addr(address, forms[i].utf8, &enc);
+        assert_slice(buf_slice(&enc), forms[i].want);
+        assert_true(xtext_decode_utf8_addr(buf_slice(&enc), &dec));
+        assert_true(slice_eq(buf_slice(&dec), address));
+    }
+    static const char *const bad[] = {"\\",           "\\q",     "\\x{4}",    "\\x{41",
+                                      "\\x{0A}",      "\\x{7F}", "\\x{D800}", "\\x{110000}",
+                                      "\\x{1000000}", "\\x{g0}", "a b",       "+0"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        BUF_SCOPE dec = {0};
+        if (xtext_decode_utf8_addr(slice_str(bad[i]), &dec))
+            fail_msg("%s is taken", bad[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +250,7 @@ int main(void)
         cmocka_unit_test(auth_arguments),
         cmocka_unit_test(attributes_come_one_by_one),
         cmocka_unit_test(xtext_goes_both_ways),
+        cmocka_unit_test(addresses_with_utf8_go_both_ways),
     };
     return RUN_TESTS(tests);
 }
