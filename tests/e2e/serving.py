@@ -14,6 +14,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WITH_SERVER = ROOT / "scripts" / "with-server"
 PATIENCE = 120  # seconds for what must come: only a test that fails waits so long
+START = 1200  # for a server and its accounts, of which some tests have a hundred
 DUMP = "import json,os,sys; json.dump(dict(os.environ), open(sys.argv[1], 'w')); sys.stdin.read()"
 
 
@@ -171,7 +172,8 @@ def start(users=5, *options):
         process = subprocess.Popen(
             [str(WITH_SERVER), "--users", str(users), *options, "--", sys.executable, "-c", DUMP, f.name],
             stdin=subprocess.PIPE, cwd=ROOT)
-        for _ in range(1200):
+        end = time.monotonic() + START
+        while time.monotonic() < end:
             if process.poll() is not None:
                 raise RuntimeError(f"with-server ended with {process.returncode}")
             text = open(f.name).read()
@@ -179,7 +181,7 @@ def start(users=5, *options):
                 return Serving(json.loads(text), process)
             time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
-    raise RuntimeError("the server did not start in two minutes")
+    raise RuntimeError(f"the server did not start in {START} seconds")
 
 
 def inherited():
