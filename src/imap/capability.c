@@ -11,7 +11,8 @@ static const char after_login[] =
     " IDLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE CONDSTORE QRESYNC ESEARCH SEARCHRES WITHIN"
     " LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE BINARY MULTIAPPEND"
     " OBJECTID PREVIEW UTF8=ACCEPT SAVEDATE REPLACE SORT"
-    " SORT=DISPLAY THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS ESORT I18NLEVEL=1 PARTIAL";
+    " SORT=DISPLAY THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS ESORT I18NLEVEL=1 PARTIAL"
+    " QUOTA QUOTA=RES-STORAGE INPROGRESS";
 
 SETTING_DECLARE(auth, plain_on_loopback);
 
@@ -75,6 +76,8 @@ void capability_write(struct session *s, struct buf *out)
     buf_addf(out, " APPENDLIMIT=%lld", (long long)setting_get(&set_imap_append_max));
     if (!conn_is_compressed(s->conn))
         buf_adds(out, " COMPRESS=DEFLATE");
+    if (s->is_admin)
+        buf_adds(out, " QUOTASET");
     if (session_may_unauthenticate(s))
         buf_adds(out, " UNAUTHENTICATE");
 }

@@ -1,5 +1,5 @@
 /* cmd_search.c - SEARCH: RFC 9051 6.4.4, RFC 5182 (SAVE), RFC 6855 3. SORT and THREAD
-   search with the same hands. The candidates are walked in
+   search with the same hands; one that takes long says so (RFC 9585). The candidates are walked in
    steps of 200 ms; the whole has imap.search_time. */
 #include "imap/cmds.h"
 #include "imap/condstore.h"
@@ -80,6 +80,7 @@ static int step(struct request *r, struct txn *t, struct search *s)
         return -1;
     int more = 0;
     while ((got = entry_walk_next(w, &s->msg.en, &r->job.err)) > 0) {
+        s->looked_at++;
         s->next = s->msg.en.uid == UINT32_MAX ? UINT32_MAX : s->msg.en.uid + 1;
         int match = search_decide(r, s);
         if (match > 0 && take(r, s))
@@ -109,10 +110,23 @@ static enum cmd_next begin(struct request *r, struct search *s)
 {
     s->prepared = true;
     s->began_ms = clock_mono_ms();
+    s->told_ms = s->began_ms;
     s->now_ms = clock_now_ms();
     if (s->args.uses_modseq)
         condstore_enable(r);
     return search_prepare(r, s);
+}
+
+/* RFC 9585: that it is still at work, and how far it is. */
+static void tell_progress(struct request *r, struct search *s)
+{
+    int64_t now = clock_mono_ms();
+    uint64_t all = uidset_count(&s->candidates);
+    if (now - s->told_ms < setting_get(&set_imap_progress_interval) || s->looked_at >= all)
+        return;
+    s->told_ms = now;
+    buf_addf(&r->out, "* OK [INPROGRESS (\"%.*s\" %llu %llu)] Searching\r\n", SARG(r->tag),
+             (unsigned long long)s->looked_at, (unsigned long long)all);
 }
 
 enum cmd_next search_run(struct request *r, struct txn *t, struct search *s)
@@ -126,6 +140,8 @@ enum cmd_next search_run(struct request *r, struct txn *t, struct search *s)
         request_fail(r, ERR_LIMIT, "The search takes too long");
         return fail(r, s);
     }
+    if (more)
+        tell_progress(r, s);
     return more ? CMD_AGAIN : CMD_DONE;
 }
 

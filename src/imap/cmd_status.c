@@ -1,5 +1,6 @@
 /* cmd_status.c - STATUS: RFC 9051 6.3.11, RFC 8438 (SIZE), RFC 7162 3.1.7 (HIGHESTMODSEQ), RFC 8474
-   4.3 (MAILBOXID), RFC 7889 (APPENDLIMIT). All but RECENT stands in the collection's row. */
+   4.3 (MAILBOXID), RFC 7889 (APPENDLIMIT), RFC 9208 4.1.4 (DELETED-STORAGE). All but RECENT stands
+   in the collection's row. */
 #include "imap/cmds.h"
 #include "imap/condstore.h"
 #include "imap/recent.h"
@@ -38,6 +39,7 @@ void status_write(struct request *r, const struct collection *c, unsigned items,
         {IMAP_STATUS_DELETED, c->deleted},
         {IMAP_STATUS_SIZE, (uint64_t)c->bytes},
         {IMAP_STATUS_HIGHESTMODSEQ, c->modseq},
+        {IMAP_STATUS_DELETED_STORAGE, (uint64_t)c->deleted_bytes},
         {IMAP_STATUS_APPENDLIMIT, (uint64_t)setting_get(&set_imap_append_max)},
     };
     const char *space = "";

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "directory/directory.h"
 #include "imap/capability.h"
 #include "imap/settings.h"
 #include "imap/users.h"
@@ -46,6 +47,7 @@ enum cmd_next login_accept(struct request *r, const struct identity *id)
         return CMD_FAIL;
     s->counted = true;
     s->account = id->account;
+    s->is_admin = (id->flags & ACCOUNT_ADMIN) && !id->delegated;
     free(s->address);
     s->address = strdup(id->address);
     BUG_IF(!s->address);
@@ -73,7 +75,7 @@ void login_undo(struct session *s)
     LOG(LOG_INFO, "imap.unauthenticated", LF("peer", conn_peer(s->conn)), LFZ("user", s->address));
     session_deselect(s);
     users_leave(s->account);
-    s->counted = false;
+    s->counted = s->is_admin = false;
     s->account = 0;
     free(s->address);
     s->address = NULL;
@@ -94,7 +96,7 @@ void login_done(struct request *r)
     }
     if (s->counted)
         users_leave(s->account);
-    s->counted = false;
+    s->counted = s->is_admin = false;
     s->account = 0;
     free(s->address);
     s->address = NULL;

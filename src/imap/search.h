@@ -61,7 +61,8 @@ struct search {
     unsigned want; /* enum entry_want; before the search: what `take` wants */
     int (*take)(struct request *r, struct search *s); /* of a match; may be NULL */
     bool needs_bytes;
-    int64_t began_ms, now_ms;
+    int64_t began_ms, now_ms, told_ms; /* told: INPROGRESS */
+    uint64_t looked_at;
     struct uidset candidates, found;
     size_t range; /* as in struct fetch */
     uint32_t next;

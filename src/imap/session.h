@@ -73,7 +73,8 @@ struct session {
     bool upgraded;   /* STARTTLS or COMPRESS: what stands behind in the input is not plain text */
     bool counted;    /* in users.c */
     bool held;       /* req is complete and runs after the group */
-    bool plus;       /* "+ OK" for req's literal is written after the group */
+    bool is_admin;
+    bool plus; /* "+ OK" for req's literal is written after the group */
     uint8_t group_n, group_out;
     uint8_t line_n;
     char line[10]; /* of MODE_IDLE */

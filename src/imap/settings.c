@@ -27,3 +27,5 @@ SETTING(imap, unauthenticate, BOOL, 1, 0, 1,
         "who logs in.");
 SETTING(imap, sort_memory, SIZE, 64 * MiB, 1 * MiB, 1 * GiB,
         "Memory that one SORT or THREAD may take. One that needs more ends with NO [LIMIT].");
+SETTING(imap, progress_interval, TIME, 10 * SEC, 1, 1 * HOUR,
+        "A SEARCH, SORT or THREAD that is still at work says so after this time (RFC 9585).");

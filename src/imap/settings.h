@@ -16,3 +16,4 @@ SETTING_DECLARE(imap, search_time);
 SETTING_DECLARE(imap, memory_max);
 SETTING_DECLARE(imap, unauthenticate);
 SETTING_DECLARE(imap, sort_memory);
+SETTING_DECLARE(imap, progress_interval);

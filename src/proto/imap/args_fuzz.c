@@ -3,6 +3,7 @@
 #include "proto/imap/append_args.h"
 #include "proto/imap/fetch_args.h"
 #include "proto/imap/list_args.h"
+#include "proto/imap/quota_args.h"
 #include "proto/imap/search_args.h"
 #include "proto/imap/select_args.h"
 #include "proto/imap/sort_args.h"
@@ -31,6 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
         struct imap_select_args select;
         struct imap_sort_args sort;
         struct imap_thread_args thread;
+        struct imap_setquota_args quota;
         struct slice s;
     } u;
     int r = 0;
@@ -55,6 +57,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
         break;
     case 7:
         r = imap_sort_args(&p, &u.sort);
+        break;
+    case 9:
+        r = imap_setquota_args(&p, &u.quota);
         break;
     case 8:
         r = imap_thread_args(&p, &u.thread);

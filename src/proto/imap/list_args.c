@@ -1,10 +1,11 @@
 /* list_args.c - the arguments of LIST and STATUS, and pattern matching. */
 #include "proto/imap/list_args.h"
 
-const struct slice imap_status_names[11] = {
-    S_INIT("MESSAGES"),  S_INIT("RECENT"),      S_INIT("UIDNEXT"), S_INIT("UIDVALIDITY"),
-    S_INIT("UNSEEN"),    S_INIT("DELETED"),     S_INIT("SIZE"),    S_INIT("HIGHESTMODSEQ"),
-    S_INIT("MAILBOXID"), S_INIT("APPENDLIMIT"), {NULL, 0},
+const struct slice imap_status_names[12] = {
+    S_INIT("MESSAGES"),    S_INIT("RECENT"),          S_INIT("UIDNEXT"),
+    S_INIT("UIDVALIDITY"), S_INIT("UNSEEN"),          S_INIT("DELETED"),
+    S_INIT("SIZE"),        S_INIT("HIGHESTMODSEQ"),   S_INIT("MAILBOXID"),
+    S_INIT("APPENDLIMIT"), S_INIT("DELETED-STORAGE"), {NULL, 0},
 };
 
 struct option {

@@ -1,5 +1,5 @@
 /* list_args.h - LIST, LSUB and STATUS: RFC 9051 6.3.9 and 6.3.11, RFC 5258, 5819, 6154, 8438, 8474,
-   7889, RFC 3501 6.3.9. */
+   7889, 9208, RFC 3501 6.3.9. */
 #pragma once
 
 #include "proto/imap/token.h"
@@ -15,9 +15,10 @@ enum imap_status_item {
     IMAP_STATUS_HIGHESTMODSEQ = 128,
     IMAP_STATUS_MAILBOXID = 256,
     IMAP_STATUS_APPENDLIMIT = 512,
+    IMAP_STATUS_DELETED_STORAGE = 1024,
 };
 /* The names by bit; NULL behind the last. */
-extern const struct slice imap_status_names[11];
+extern const struct slice imap_status_names[12];
 
 /* "(MESSAGES UIDNEXT)" */
 int imap_status_items(struct imap_parser *p, unsigned *ret);
