@@ -11,6 +11,7 @@ static const struct {
     {S_INIT("QRESYNC"), ENABLED_QRESYNC | ENABLED_CONDSTORE},
     {S_INIT("UTF8=ACCEPT"), ENABLED_UTF8},
     {S_INIT("IMAP4rev2"), ENABLED_REV2},
+    {S_INIT("UIDONLY"), ENABLED_UIDONLY},
 };
 enum { KNOWN = sizeof(known) / sizeof(known[0]) };
 

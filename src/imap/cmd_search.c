@@ -22,6 +22,14 @@ static void free_state(void *state)
     search_free(state);
 }
 
+int search_parsed(struct request *r, const struct search *s)
+{
+    r->by_number = s->args.uses_numbers;
+    if (s->args.uses_numbers && (r->s->enabled & ENABLED_UIDONLY))
+        return request_uid_required(r);
+    return 0;
+}
+
 int cmd_search_parse(struct request *r, struct imap_parser *p)
 {
     struct search *s = request_new_of(r, struct search, 1);
@@ -29,10 +37,9 @@ int cmd_search_parse(struct request *r, struct imap_parser *p)
         return -1;
     if (s->args.charset.p && (r->s->enabled & ENABLED_UTF8))
         return imap_fail(p, "with UTF8=ACCEPT a search has no CHARSET");
-    r->by_number = s->args.uses_numbers;
     r->args = r->state = s;
     r->state_done = free_state;
-    return 0;
+    return search_parsed(r, s);
 }
 
 static bool candidates_left(struct search *s, struct uidset *ret)

@@ -35,6 +35,8 @@ int cmd_select_parse(struct request *r, struct imap_parser *p)
         return -1;
     if (g->args.qresync && !(r->s->enabled & ENABLED_QRESYNC))
         return imap_fail(p, "QRESYNC needs ENABLE QRESYNC");
+    if (g->args.has_match && (r->s->enabled & ENABLED_UIDONLY))
+        return request_uid_required(r);
     r->args = r->state = g;
     r->state_done = selecting_free;
     return 0;
@@ -87,7 +89,8 @@ static void tell(struct request *r, struct txn *t, struct selecting *g, const st
     buf_addf(out, "* %u EXISTS\r\n", view_count(sel->view));
     if (!rev2) {
         buf_addf(out, "* %llu RECENT\r\n", (unsigned long long)uidset_count(&sel->recent));
-        uint32_t unseen = first_unseen(r, t, c, sel->view);
+        bool numbers = !(r->s->enabled & ENABLED_UIDONLY);
+        uint32_t unseen = numbers ? first_unseen(r, t, c, sel->view) : 0;
         if (unseen)
             buf_addf(out, "* OK [UNSEEN %u] First unseen\r\n", unseen);
     }

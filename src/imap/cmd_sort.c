@@ -38,10 +38,9 @@ int cmd_sort_parse(struct request *r, struct imap_parser *p)
     s->search.args = s->args.search;
     s->search.want = sort_want(&s->args);
     s->search.take = take;
-    r->by_number = s->search.args.uses_numbers;
     r->args = r->state = s;
     r->state_done = sort_free;
-    return 0;
+    return search_parsed(r, &s->search);
 }
 
 static uint32_t uid_at(const void *arg, size_t i)

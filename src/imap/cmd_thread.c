@@ -84,10 +84,9 @@ int cmd_thread_parse(struct request *r, struct imap_parser *p)
     th->search.take = take;
     th->tree.way = th->args.way;
     th->tree.limit = (size_t)setting_get(&set_imap_sort_memory);
-    r->by_number = th->search.args.uses_numbers;
     r->args = r->state = th;
     r->state_done = thread_free;
-    return 0;
+    return search_parsed(r, &th->search);
 }
 
 static uint32_t number(void *arg, uint32_t uid)

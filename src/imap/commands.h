@@ -14,7 +14,7 @@ enum cmd_flags {
     CMD_JOIN = 64,     /* it shares its group with others */
     CMD_TAKES = 128,   /* it removes messages */
     CMD_ADDS = 512,    /* it adds messages */
-    CMD_NUMBERS = 256, /* without "UID " it names messages by number */
+    CMD_NUMBERS = 256, /* without "UID " it names messages by number, or tells numbers */
 };
 
 struct cmd_def {

@@ -102,7 +102,13 @@ int fetch_items(struct request *r, struct txn *t, struct fetch *f, const struct 
     if ((items & IMAP_FETCH_FLAGS) && flags_load(r, t, &r->job.err))
         return -1;
     f->space = false;
-    number(&r->out, S("* "), seq, S(" FETCH ("));
+    if (r->s->enabled & ENABLED_UIDONLY) { /* RFC 9586 3.3 */
+        if (!f->args.asked_uid && (items != IMAP_FETCH_UID || f->args.n_bodies))
+            items &= ~(unsigned)IMAP_FETCH_UID;
+        number(&r->out, S("* "), en->uid, S(" UIDFETCH ("));
+    } else {
+        number(&r->out, S("* "), seq, S(" FETCH ("));
+    }
     for (unsigned bit = 1; bit <= IMAP_FETCH_LAST; bit <<= 1) {
         if (!(items & bit))
             continue;

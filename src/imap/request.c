@@ -82,6 +82,12 @@ enum cmd_next request_bad(struct request *r, const char *fmt, ...)
     return CMD_FAIL;
 }
 
+int request_uid_required(struct request *r)
+{
+    r->code = "UIDREQUIRED";
+    return err_set(&r->job.err, ERR_SYNTAX, "Messages are named by UID in this session");
+}
+
 struct imap_parser request_parser(struct request *r, size_t at)
 {
     struct slice text = buf_slice(&r->text);
@@ -425,6 +431,8 @@ static int begin_parse(struct request *r, struct imap_parser *p)
                        r->s->state == STATE_NEW    ? "Log in first"
                        : r->s->state == STATE_AUTH ? "Select a mailbox first"
                                                    : "Not in this state");
+    if (!r->uid && (r->cmd->flags & CMD_NUMBERS) && (r->s->enabled & ENABLED_UIDONLY))
+        return request_uid_required(r);
     return 0;
 }
 

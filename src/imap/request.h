@@ -125,6 +125,9 @@ enum cmd_next request_fail(struct request *r, enum err_code code, const char *fm
 enum cmd_next request_bad(struct request *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* From a parser: BAD [UIDREQUIRED] (RFC 9586 3). Returns -1. */
+int request_uid_required(struct request *r);
+
 /* The parser over r's text from `at`. */
 struct imap_parser request_parser(struct request *r, size_t at);
 /* A zeroed T in the arena, or CMD_FAIL-worthy NULL with job.err set. */

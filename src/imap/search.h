@@ -83,6 +83,8 @@ int search_decide(struct request *r, struct search *s);
    THREAD too. */
 enum cmd_next search_run(struct request *r, struct txn *t, struct search *s);
 void search_free(struct search *s);
+/* At the end of parsing: message numbers in its keys. -1: they may not be there. */
+int search_parsed(struct request *r, const struct search *s);
 
 /* The header of the message that is looked at, for `take`. */
 int search_header(struct search_message *m, struct slice *ret, struct err *e);

@@ -35,6 +35,7 @@ enum session_enabled {
     ENABLED_QRESYNC = 2,
     ENABLED_UTF8 = 4,
     ENABLED_REV2 = 8,
+    ENABLED_UIDONLY = 16, /* no message numbers either way (RFC 9586) */
 };
 
 /* The selected mailbox as the client knows it. */

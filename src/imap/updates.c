@@ -196,8 +196,11 @@ void updates_write_flags(struct request *r, uint32_t seq, const struct entry *en
 {
     unsigned enabled = r->s->enabled;
     const char *space = "";
-    buf_addf(out, "* %u FETCH (", seq);
-    if (r->uid || (enabled & (ENABLED_CONDSTORE | ENABLED_QRESYNC | ENABLED_REV2))) {
+    bool uidonly = enabled & ENABLED_UIDONLY;
+    buf_addf(out, uidonly ? "* %u UIDFETCH (" : "* %u FETCH (", uidonly ? en->uid : seq);
+    if (uidonly && (flags || (enabled & ENABLED_CONDSTORE))) {
+        space = "";
+    } else if (r->uid || (enabled & (ENABLED_CONDSTORE | ENABLED_QRESYNC | ENABLED_REV2))) {
         buf_addf(out, "UID %u", en->uid);
         space = " ";
     }
@@ -275,7 +278,7 @@ int updates_step(struct request *r, struct txn *t)
     if (!r->updates && plan(r, t, &e))
         return -1;
     struct updates *u = r->updates;
-    if (r->s->enabled & ENABLED_QRESYNC)
+    if (r->s->enabled & (ENABLED_QRESYNC | ENABLED_UIDONLY))
         write_vanished(r, u);
     else if (!write_expunges(r, u))
         return 1;

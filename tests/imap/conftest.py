@@ -61,6 +61,11 @@ def person(server):
     return take_user()
 
 
+@pytest.fixture(scope="module")
+def second_person(server):
+    return take_user()
+
+
 boxes = itertools.count(1)
 
 

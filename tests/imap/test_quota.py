@@ -6,12 +6,10 @@ import pytest
 import wire
 from wire import Literal, Refused
 
-from conftest import take_user
-
 
 @pytest.fixture(scope="module")
-def admin(server):
-    user = take_user()
+def admin(server, second_person):
+    user = second_person
     assert server.command("account", "set", user, "--admin", "yes").returncode == 0
     yield user
     assert server.command("account", "set", user, "--admin", "no").returncode == 0

@@ -5,8 +5,7 @@ import pytest
 import wire
 from wire import Literal, Refused
 
-from conftest import MESSAGE
-
+MESSAGE = b"From: Ann <ann@example.test>\r\nSubject: %s\r\nMessage-ID: <%s@example.test>\r\n\r\n%s\r\n"
 
 BOX = object()
 

@@ -299,6 +299,7 @@ int imap_fetch_args(struct imap_parser *p, bool uid, struct imap_fetch_args *ret
         return -1;
     if (f.has_since)
         f.items |= IMAP_FETCH_MODSEQ;
+    f.asked_uid = f.items & IMAP_FETCH_UID;
     if (uid)
         f.items |= IMAP_FETCH_UID;
     *ret = f;

@@ -47,6 +47,7 @@ struct imap_fetch_args {
     bool has_since; /* CHANGEDSINCE */
     uint64_t since;
     bool vanished;
+    bool asked_uid;              /* UID is in the list itself */
     struct imap_partial partial; /* of UID FETCH */
 };
 
