@@ -112,6 +112,11 @@ def test_administrators_set_limits(server, admin, person, client):
             assert e.value.args[0].startswith(says), e.value
         assert quota(boss, f"SETQUOTA {person} ()") == [b"QUOTA " + name + b" ()"]
         client.ok("APPEND", client.box, mail(5))
+        assert server.command("account", "set", admin, "--admin", "no").returncode == 0
+        for line in (f"SETQUOTA {person} (STORAGE 1)", f"GETQUOTA {person}"):  # at once, not at the next login
+            with pytest.raises(Refused) as e:
+                boss.ok(line)
+            assert e.value.args[0].startswith(b"NO [NOPERM]")
         boss.ok("UNAUTHENTICATE")
         boss.ok("LOGIN", person, "pass")  # the rights of the one before are gone
         assert b"QUOTASET" not in boss.ok("CAPABILITY")[0].text
