@@ -11,7 +11,11 @@ unsigned fetch_want(const struct imap_fetch_args *a)
     unsigned want = 0;
     if (a->items & IMAP_FETCH_FLAGS)
         want |= ENTRY_KEYWORDS;
-    if (a->items & (IMAP_FETCH_INTERNALDATE | IMAP_FETCH_SIZE | IMAP_FETCH_THREADID))
+    if (a->items & IMAP_FETCH_INTERNALDATE)
+        want |= ENTRY_RECEIVED;
+    if (a->items & IMAP_FETCH_SIZE)
+        want |= ENTRY_SIZE;
+    if (a->items & IMAP_FETCH_THREADID)
         want |= ENTRY_ITEM;
     if (a->items & IMAP_FETCH_ENVELOPE)
         want |= ENTRY_ENVELOPE;

@@ -1,5 +1,9 @@
 /* entry.c - walking the entries of a mailbox. One statement for each breadth of what is asked, so
-   that a scan of flags never touches the wide tables. */
+   that a scan of flags never touches the wide tables.
+
+   The items of a mailbox mostly lie in the order of its uids: then two statements go side by side,
+   one over entries and one over items, which saves the search for each item. Where they do not, or
+   not any more, one statement joins them. */
 #include "store/entry.h"
 
 #include <stdlib.h>
@@ -36,23 +40,37 @@ DB_STMT(walk_told, ITEM ", m.prefix_n, " TOLD " " FROM_MESSAGE);
 DB_STMT(walk_row, ITEM ", m.prefix_n, " TOLD ", " KEPT " " FROM_MESSAGE);
 DB_STMT(walk_bytes, ITEM ", m.prefix_n, " KEPT ", " BLOB " " FROM_BLOB);
 DB_STMT(walk_all, ITEM ", m.prefix_n, " TOLD ", " KEPT ", " BLOB " " FROM_BLOB);
+#define BESIDE(TABLES)                                                                             \
+    " FROM item i" TABLES " WHERE i.account = $1 AND i.id BETWEEN $2 AND $3 ORDER BY i.id"
+#define WITH_MESSAGE " JOIN message m ON m.row = i.row"
+DB_STMT(walk_along, NARROW " " FROM_ENTRY);
+DB_STMT(beside_item, "SELECT i.id, i.received_at, i.sent_at, i.thread" BESIDE(""));
+DB_STMT(beside_told,
+        "SELECT i.id, i.received_at, i.sent_at, i.thread, m.prefix_n, " TOLD BESIDE(WITH_MESSAGE));
+DB_STMT(beside_received, "SELECT i.id, i.received_at, m.prefix_n, " TOLD BESIDE(WITH_MESSAGE));
+
 DB_STMT(walk_keywords, "SELECT keyword FROM entry_keyword WHERE account = $1 AND collection = $2 "
                        "AND uid = $3 ORDER BY keyword");
 
-enum { PREFIX_N = 9 }; /* column, where there is one of table message */
+/* Columns of what is joined, and of what is read beside. */
+enum { JOINED_RECEIVED = 6, JOINED_PREFIX_N = 9, BESIDE_RECEIVED = 1 };
+enum { BOTH = ENTRY_SIZE | ENTRY_RECEIVED, TELL = ENTRY_ENVELOPE | ENTRY_STRUCTURE };
 
 static const struct breadth {
     unsigned gives;
     struct db_stmt *stmt;
-    int told, kept, blob; /* first columns of TOLD, KEPT and BLOB, 0: none */
+    int told, kept, blob;   /* first columns of TOLD, KEPT and BLOB, 0: none */
+    struct db_stmt *beside; /* NULL: joined only */
+    int beside_prefix_n;    /* column, TOLD behind it; 0: none */
 } breadths[] = {
     /* the first that gives all that is asked */
-    {0, &stmt_walk_narrow, 0, 0, 0},
-    {ENTRY_ITEM, &stmt_walk_item, 0, 0, 0},
-    {ENTRY_ITEM | ENTRY_ENVELOPE | ENTRY_STRUCTURE, &stmt_walk_told, 10, 0, 0},
-    {ENTRY_ITEM | ENTRY_ENVELOPE | ENTRY_STRUCTURE | ENTRY_PREVIEW, &stmt_walk_row, 10, 12, 0},
-    {ENTRY_ITEM | ENTRY_PREVIEW | ENTRY_BYTES, &stmt_walk_bytes, 0, 10, 12},
-    {~0u, &stmt_walk_all, 10, 12, 14},
+    {ENTRY_SIZE, &stmt_walk_narrow, 0, 0, 0, NULL, 0},
+    {BOTH | ENTRY_ITEM, &stmt_walk_item, 0, 0, 0, &stmt_beside_item, 0},
+    {BOTH | TELL, &stmt_walk_told, 10, 0, 0, &stmt_beside_received, 2},
+    {BOTH | ENTRY_ITEM | TELL, &stmt_walk_told, 10, 0, 0, &stmt_beside_told, 4},
+    {BOTH | ENTRY_ITEM | TELL | ENTRY_PREVIEW, &stmt_walk_row, 10, 12, 0, NULL, 0},
+    {BOTH | ENTRY_ITEM | ENTRY_PREVIEW | ENTRY_BYTES, &stmt_walk_bytes, 0, 10, 12, NULL, 0},
+    {~0u, &stmt_walk_all, 10, 12, 14, NULL, 0},
 };
 
 static const struct breadth *breadth_for(unsigned want)
@@ -70,28 +88,75 @@ struct entry_walk {
     unsigned want;
     const struct breadth *breadth;
     struct uidset uids;
-    size_t at; /* range that the query in `q` ends with */
+    size_t at;     /* range that the query in `q` ends with */
+    uint32_t next; /* uids below have been walked */
     struct db_query *q;
-    bool theirs; /* \Seen comes from `seen` */
+    bool joined;             /* q has all of it */
+    struct db_query *items;  /* else what is read beside, or NULL */
+    uint64_t item, item_end; /* its row; 0: before the first. It goes no further than item_end */
+    unsigned rows, jumps;    /* how often it had to be opened anew out of order */
+    bool theirs;             /* \Seen comes from `seen` */
     struct uidset seen;
     struct buf told, kept; /* what compressed columns hold */
     uint32_t *overflow;
     size_t overflow_cap;
 };
 
-/* Ranges with small gaps between are read in one go; what is in the gaps is passed over. */
-enum { GAP = 32 };
+enum {
+    GAP = 32,       /* smaller gaps between ranges are read over */
+    ITEM_GAP = 4,   /* and between items: their rows are wide */
+    AHEAD = 1024,   /* items that one query may read beside */
+    JUMPS_MOST = 8, /* and one in 16 rows: then they are joined */
+};
 
 static void query_next_range(struct entry_walk *w)
 {
     uint32_t first = w->uids.r[w->at].first;
     while (w->at + 1 < w->uids.n && w->uids.r[w->at + 1].first - w->uids.r[w->at].last <= GAP)
         w->at++;
-    w->q = db_query(w->t->db, w->breadth->stmt);
+    w->q = db_query(w->t->db, w->joined ? w->breadth->stmt : &stmt_walk_along);
     db_bind_i64(w->q, 1, (int64_t)w->t->account);
     db_bind_i64(w->q, 2, (int64_t)w->collection);
-    db_bind_i64(w->q, 3, first);
+    db_bind_i64(w->q, 3, first < w->next ? w->next : first);
     db_bind_i64(w->q, 4, w->uids.r[w->at].last);
+}
+
+static void end_queries(struct entry_walk *w)
+{
+    if (w->q)
+        db_end(w->q);
+    if (w->items)
+        db_end(w->items);
+    w->q = w->items = NULL;
+}
+
+static void query_items(struct entry_walk *w, uint64_t item)
+{
+    if (w->items)
+        db_end(w->items);
+    w->jumps += w->rows && (item < w->item || item - w->item > ITEM_GAP);
+    w->item = 0;
+    w->item_end = item < INT64_MAX - AHEAD ? item + AHEAD - 1 : INT64_MAX;
+    w->items = db_query(w->t->db, w->breadth->beside);
+    db_bind_i64(w->items, 1, (int64_t)w->t->account);
+    db_bind_i64(w->items, 2, (int64_t)item);
+    db_bind_i64(w->items, 3, (int64_t)w->item_end);
+}
+
+/* Moves what is read beside to the item: 1, 0 it has no row, -1. */
+static int find_item(struct entry_walk *w, uint64_t item, struct err *e)
+{
+    if (item == 0 || item > INT64_MAX)
+        return 0;
+    if (!w->items || item < w->item || item > w->item_end || item - w->item > ITEM_GAP)
+        query_items(w, item);
+    while (w->item < item) {
+        int rc = db_next(w->items, e);
+        if (rc < 0)
+            return -1;
+        w->item = rc ? (uint64_t)db_i64(w->items, 0) : w->item_end + 1;
+    }
+    return w->item == item;
 }
 
 int entry_walk_open(struct txn *t, uint64_t collection, uint64_t person, const struct uidset *uids,
@@ -103,6 +168,7 @@ int entry_walk_open(struct txn *t, uint64_t collection, uint64_t person, const s
     w->collection = collection;
     w->want = want;
     w->breadth = breadth_for(want);
+    w->joined = !w->breadth->beside;
     if (uids)
         uidset_copy(&w->uids, uids);
     else
@@ -161,16 +227,24 @@ static int read_row(struct entry_walk *w, struct entry *en, struct err *e)
                          .modseq = (uint64_t)db_i64(q, 3),
                          .saved_at = db_i64(q, 4),
                          .size = db_i64(q, 5)};
-    if (w->breadth->gives & ENTRY_ITEM) {
-        en->received_at = db_i64(q, 6);
-        en->sent_at = db_i64(q, 7);
-        en->thread = (uint64_t)db_i64(q, 8);
-    }
     const struct breadth *b = w->breadth;
-    if (b->told && (w->want & (ENTRY_ENVELOPE | ENTRY_STRUCTURE)))
-        row_told(q, PREFIX_N, b->told, &w->told, en);
+    struct db_query *i = w->joined ? q : w->items;
+    if (b->gives & ENTRY_RECEIVED) {
+        int c = w->joined ? JOINED_RECEIVED : BESIDE_RECEIVED;
+        en->received_at = db_i64(i, c);
+        if (b->gives & ENTRY_ITEM) {
+            en->sent_at = db_i64(i, c + 1);
+            en->thread = (uint64_t)db_i64(i, c + 2);
+        }
+    }
+    if (b->told && (w->want & TELL)) {
+        if (w->joined)
+            row_told(i, JOINED_PREFIX_N, b->told, &w->told, en);
+        else
+            row_told(i, b->beside_prefix_n, b->beside_prefix_n + 1, &w->told, en);
+    }
     if (b->kept && (w->want & (ENTRY_PREVIEW | ENTRY_BYTES)))
-        row_kept(q, PREFIX_N, b->kept, &w->kept, en);
+        row_kept(q, JOINED_PREFIX_N, b->kept, &w->kept, en);
     if (b->blob)
         read_blob(w->t, q, b->blob, en);
     if (w->theirs)
@@ -184,6 +258,10 @@ static int read_row(struct entry_walk *w, struct entry *en, struct err *e)
 int entry_walk_next(struct entry_walk *w, struct entry *ret, struct err *e)
 {
     for (;;) {
+        if (!w->joined && w->jumps > JUMPS_MOST + w->rows / 16) {
+            end_queries(w);
+            w->joined = true;
+        }
         if (!w->q) {
             if (w->at >= w->uids.n)
                 return 0;
@@ -198,8 +276,19 @@ int entry_walk_next(struct entry_walk *w, struct entry *ret, struct err *e)
             w->at++;
             continue;
         }
-        if (!uidset_has(&w->uids, (uint32_t)db_i64(w->q, 0)))
+        uint32_t uid = (uint32_t)db_i64(w->q, 0);
+        if (!uidset_has(&w->uids, uid))
             continue;
+        if (!w->joined) {
+            rc = find_item(w, (uint64_t)db_i64(w->q, 1), e);
+            w->rows++;
+            w->next = uid < UINT32_MAX ? uid + 1 : uid;
+            if (rc <= 0) {
+                if (rc < 0)
+                    return -1;
+                continue;
+            }
+        }
         return read_row(w, ret, e) ? -1 : 1;
     }
 }
@@ -208,8 +297,7 @@ void entry_walk_close(struct entry_walk *w)
 {
     if (!w)
         return;
-    if (w->q)
-        db_end(w->q);
+    end_queries(w);
     uidset_done(&w->uids);
     uidset_done(&w->seen);
     buf_done(&w->told);

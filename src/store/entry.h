@@ -7,14 +7,16 @@
 #include "store/blob.h"
 #include "store/flags.h"
 
-/* What to read of each entry; the narrow table alone gives uid, item, flags, modseq. */
+/* What to read of each entry; the narrow table alone gives uid, item, flags, modseq, and size. */
 enum entry_want {
     ENTRY_KEYWORDS = 1,  /* overflow keywords */
-    ENTRY_ITEM = 2,      /* received_at, size, thread, sent_at */
+    ENTRY_ITEM = 2,      /* received_at, thread, sent_at */
     ENTRY_ENVELOPE = 4,  /* envelope */
     ENTRY_STRUCTURE = 8, /* bodystructure */
     ENTRY_BYTES = 16,    /* prefix, parts and blob, for message_open */
     ENTRY_PREVIEW = 32,
+    ENTRY_RECEIVED = 64, /* received_at alone */
+    ENTRY_SIZE = 128,    /* to be told of an entry that is gone as well */
 };
 
 struct entry {
