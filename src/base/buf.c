@@ -71,9 +71,14 @@ int buf_addu(struct buf *b, uint64_t v)
 {
     char digits[20];
     size_t at = sizeof(digits);
-    do
+    while (v > UINT32_MAX) {
         digits[--at] = (char)('0' + v % 10);
-    while (v /= 10);
+        v /= 10;
+    }
+    uint32_t low = (uint32_t)v; /* most are: these divisions take a third of the time */
+    do
+        digits[--at] = (char)('0' + low % 10);
+    while (low /= 10);
     return buf_add(b, slice_of(digits + at, sizeof(digits) - at));
 }
 

@@ -301,37 +301,46 @@ bool date_parse(struct slice s, struct date *ret)
 
 /* --- writing, and the strict ones --- */
 
-static void add2(struct buf *out, int v)
+static char *put2(char *to, int v)
 {
-    char two[2] = {(char)('0' + v / 10 % 10), (char)('0' + v % 10)};
-    buf_add(out, slice_of(two, 2));
+    to[0] = (char)('0' + v / 10 % 10);
+    to[1] = (char)('0' + v % 10);
+    return to + 2;
 }
 
-static void add_year(struct buf *out, int32_t year)
+static char *put_text(char *to, const char *text, size_t n)
 {
-    add2(out, year / 100);
-    add2(out, year % 100);
+    memcpy(to, text, n);
+    return to + n;
 }
 
-static void add_clock(struct buf *out, const struct date_civil *c, struct date d)
+/* Day, month and year with a character between, and the time. */
+static char *put_rest(char *to, const struct date_civil *c, struct date d, char between)
 {
     int32_t zone = d.zone < 0 ? -d.zone : d.zone;
-    buf_addc(out, ' ');
-    add2(out, c->hour);
-    buf_addc(out, ':');
-    add2(out, c->minute);
-    buf_addc(out, ':');
-    add2(out, c->second);
-    buf_addc(out, ' ');
-    buf_addc(out, d.zone < 0 || (d.zone == 0 && d.unknown) ? '-' : '+');
-    add2(out, zone / 3600);
-    add2(out, zone / 60 % 60);
+    to = put2(to, c->day);
+    *to++ = between;
+    to = put_text(to, month_names[c->month - 1], 3);
+    *to++ = between;
+    to = put2(to, c->year / 100);
+    to = put2(to, c->year % 100);
+    *to++ = ' ';
+    to = put2(to, c->hour);
+    *to++ = ':';
+    to = put2(to, c->minute);
+    *to++ = ':';
+    to = put2(to, c->second);
+    *to++ = ' ';
+    *to++ = d.zone < 0 || (d.zone == 0 && d.unknown) ? '-' : '+';
+    to = put2(to, zone / 3600);
+    return put2(to, zone / 60 % 60);
 }
 
 /* What cannot be written (years before 1 or after 9999) is written as the nearest that can. */
 static struct date_civil civil_in_range(struct date *d)
 {
-    int64_t low = date_days(1, 1, 1) * 86400, high = date_days(9999, 12, 31) * 86400 + 86399;
+    enum { LOW = -719162, HIGH = 2932896 }; /* days of 0001-01-01 and 9999-12-31 */
+    int64_t low = (int64_t)LOW * 86400, high = (int64_t)HIGH * 86400 + 86399;
     if (d->zone % 60 || d->zone >= 86400 || d->zone <= -86400)
         d->zone = 0;
     if (d->at < low - d->zone)
@@ -341,29 +350,25 @@ static struct date_civil civil_in_range(struct date *d)
     return date_civil(*d);
 }
 
+enum { WRITTEN_MAX = 40 };
+
 void date_write(struct date d, struct buf *out)
 {
+    char text[WRITTEN_MAX];
     struct date_civil c = civil_in_range(&d);
-    buf_adds(out, day_names[c.weekday]);
-    buf_add(out, S(", "));
-    add2(out, c.day);
-    buf_addc(out, ' ');
-    buf_adds(out, month_names[c.month - 1]);
-    buf_addc(out, ' ');
-    add_year(out, c.year);
-    add_clock(out, &c, d);
+    char *to = put_text(text, day_names[c.weekday], 3);
+    to = put_text(to, ", ", 2);
+    to = put_rest(to, &c, d, ' ');
+    buf_add(out, slice_of(text, (size_t)(to - text)));
 }
 
 void date_imap_write(struct date d, struct buf *out)
 {
+    char text[WRITTEN_MAX];
     d.unknown = false;
     struct date_civil c = civil_in_range(&d);
-    add2(out, c.day);
-    buf_addc(out, '-');
-    buf_adds(out, month_names[c.month - 1]);
-    buf_addc(out, '-');
-    add_year(out, c.year);
-    add_clock(out, &c, d);
+    char *to = put_rest(text, &c, d, '-');
+    buf_add(out, slice_of(text, (size_t)(to - text)));
 }
 
 static bool digits(struct slice s, size_t from, size_t n, int *ret)

@@ -265,6 +265,7 @@ static int walk(struct request *r, struct txn *t, struct fetch *f)
         passed(f, en.uid);
         if (!is_wanted(f, &en))
             continue;
+        fetch_make_room(r);
         more = fetch_one(r, t, f, &en) < 0 ? -1 : finish_one(r, f);
         if (!more && step_full(r, f))
             more = 1;

@@ -66,6 +66,9 @@ int fetch_items(struct request *r, struct txn *t, struct fetch *f, const struct 
                 uint32_t seq);
 unsigned fetch_want(const struct imap_fetch_args *a);
 
+/* Room for all of the step once it is seen to be a long one, so that what is there is not moved
+   each time it doubles. */
+void fetch_make_room(struct request *r);
 /* Opens the message for its body items. */
 int fetch_body_open(struct fetch *f, const struct entry *en, struct err *e);
 /* Writes body items: 1 when output is full (call again), 0 when all are written, -1. */

@@ -204,9 +204,7 @@ static int scan_step(struct request *r, struct fetch *f, const struct imap_fetch
     return 0;
 }
 
-/* Room for all of the step once it is seen to be a long one, so that what is there is not moved
-   each time it doubles. */
-static void make_room(struct request *r)
+void fetch_make_room(struct request *r)
 {
     if (r->out.n >= LONG_STEP && r->out.cap < OUTPUT_STEP)
         buf_reserve(&r->out, OUTPUT_STEP - r->out.n + PIECE);
@@ -214,7 +212,7 @@ static void make_room(struct request *r)
 
 static int bytes_step(struct request *r, struct fetch_message *m)
 {
-    make_room(r);
+    fetch_make_room(r);
     while (m->left && r->out.n < OUTPUT_STEP) {
         uint64_t most = message_frame(m->bytes, m->at), n = m->left < most ? m->left : most;
         int rc = m->doing == FETCH_MADE

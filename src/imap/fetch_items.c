@@ -13,8 +13,8 @@ unsigned fetch_want(const struct imap_fetch_args *a)
         want |= ENTRY_KEYWORDS;
     if (a->items & IMAP_FETCH_INTERNALDATE)
         want |= ENTRY_RECEIVED;
-    if (a->items & IMAP_FETCH_SIZE)
-        want |= ENTRY_SIZE;
+    if (a->items & (IMAP_FETCH_SIZE | IMAP_FETCH_SAVEDATE))
+        want |= ENTRY_NARROW;
     if (a->items & IMAP_FETCH_THREADID)
         want |= ENTRY_ITEM;
     if (a->items & IMAP_FETCH_ENVELOPE)

@@ -54,7 +54,7 @@ DB_STMT(walk_keywords, "SELECT keyword FROM entry_keyword WHERE account = $1 AND
 
 /* Columns of what is joined, and of what is read beside. */
 enum { JOINED_RECEIVED = 6, JOINED_PREFIX_N = 9, BESIDE_RECEIVED = 1 };
-enum { BOTH = ENTRY_SIZE | ENTRY_RECEIVED, TELL = ENTRY_ENVELOPE | ENTRY_STRUCTURE };
+enum { BOTH = ENTRY_NARROW | ENTRY_RECEIVED, TELL = ENTRY_ENVELOPE | ENTRY_STRUCTURE };
 
 static const struct breadth {
     unsigned gives;
@@ -64,7 +64,7 @@ static const struct breadth {
     int beside_prefix_n;    /* column, TOLD behind it; 0: none */
 } breadths[] = {
     /* the first that gives all that is asked */
-    {ENTRY_SIZE, &stmt_walk_narrow, 0, 0, 0, NULL, 0},
+    {ENTRY_NARROW, &stmt_walk_narrow, 0, 0, 0, NULL, 0},
     {BOTH | ENTRY_ITEM, &stmt_walk_item, 0, 0, 0, &stmt_beside_item, 0},
     {BOTH | TELL, &stmt_walk_told, 10, 0, 0, &stmt_beside_received, 2},
     {BOTH | ENTRY_ITEM | TELL, &stmt_walk_told, 10, 0, 0, &stmt_beside_told, 4},
@@ -89,7 +89,7 @@ struct entry_walk {
     const struct breadth *breadth;
     struct uidset uids;
     size_t at;     /* range that the query in `q` ends with */
-    uint32_t next; /* uids below have been walked */
+    uint64_t next; /* uids below have been walked */
     struct db_query *q;
     bool joined;             /* q has all of it */
     struct db_query *items;  /* else what is read beside, or NULL */
@@ -117,7 +117,7 @@ static void query_next_range(struct entry_walk *w)
     w->q = db_query(w->t->db, w->joined ? w->breadth->stmt : &stmt_walk_along);
     db_bind_i64(w->q, 1, (int64_t)w->t->account);
     db_bind_i64(w->q, 2, (int64_t)w->collection);
-    db_bind_i64(w->q, 3, first < w->next ? w->next : first);
+    db_bind_i64(w->q, 3, first < w->next ? (int64_t)w->next : first);
     db_bind_i64(w->q, 4, w->uids.r[w->at].last);
 }
 
@@ -128,6 +128,15 @@ static void end_queries(struct entry_walk *w)
     if (w->items)
         db_end(w->items);
     w->q = w->items = NULL;
+}
+
+/* From w->next on, which may be in one of several ranges that were read in one go. */
+static void go_joined(struct entry_walk *w)
+{
+    end_queries(w);
+    w->joined = true;
+    while (w->at && w->uids.r[w->at - 1].last >= w->next)
+        w->at--;
 }
 
 static void query_items(struct entry_walk *w, uint64_t item)
@@ -258,10 +267,8 @@ static int read_row(struct entry_walk *w, struct entry *en, struct err *e)
 int entry_walk_next(struct entry_walk *w, struct entry *ret, struct err *e)
 {
     for (;;) {
-        if (!w->joined && w->jumps > JUMPS_MOST + w->rows / 16) {
-            end_queries(w);
-            w->joined = true;
-        }
+        if (!w->joined && w->jumps > JUMPS_MOST + w->rows / 16)
+            go_joined(w);
         if (!w->q) {
             if (w->at >= w->uids.n)
                 return 0;
@@ -282,7 +289,7 @@ int entry_walk_next(struct entry_walk *w, struct entry *ret, struct err *e)
         if (!w->joined) {
             rc = find_item(w, (uint64_t)db_i64(w->q, 1), e);
             w->rows++;
-            w->next = uid < UINT32_MAX ? uid + 1 : uid;
+            w->next = (uint64_t)uid + 1;
             if (rc <= 0) {
                 if (rc < 0)
                     return -1;

@@ -7,7 +7,8 @@
 #include "store/blob.h"
 #include "store/flags.h"
 
-/* What to read of each entry; the narrow table alone gives uid, item, flags, modseq, and size. */
+/* What to read of each entry; the narrow table alone gives uid, item, flags, modseq, size,
+ * saved_at. */
 enum entry_want {
     ENTRY_KEYWORDS = 1,  /* overflow keywords */
     ENTRY_ITEM = 2,      /* received_at, thread, sent_at */
@@ -16,7 +17,7 @@ enum entry_want {
     ENTRY_BYTES = 16,    /* prefix, parts and blob, for message_open */
     ENTRY_PREVIEW = 32,
     ENTRY_RECEIVED = 64, /* received_at alone */
-    ENTRY_SIZE = 128,    /* to be told of an entry that is gone as well */
+    ENTRY_NARROW = 128,  /* size and saved_at, also of an entry that is gone */
 };
 
 struct entry {

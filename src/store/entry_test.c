@@ -6,6 +6,7 @@
 #include "base/test.h"
 #include "store/change_log.h"
 #include "store/collection.h"
+#include "store/shard.h"
 #include "store/test_store.h"
 
 SETTING_DECLARE(imap, copy_max);
@@ -384,6 +385,107 @@ static void expunge_goes_in_slices(void **state)
     test_store_close();
 }
 
+/* --- items beside entries ------------------------------------------------------------------- */
+
+DB_STMT(test_item_lost, "DELETE FROM item WHERE account = $1 AND id = $2");
+
+static int lose_item(struct txn *t, void *arg, struct err *e)
+{
+    return db_run(t->db, &stmt_test_item_lost, e, "ii", (int64_t)t->account, *(int64_t *)arg);
+}
+
+/* What a walk gives, a line each; `show`: of what was asked for. */
+static unsigned walked(uint64_t collection, const char *uids, unsigned want, unsigned show,
+                       struct buf *out)
+{
+    struct err e = {0};
+    struct txn *t;
+    struct entry_walk *w;
+    struct entry en;
+    unsigned n = 0;
+    int rc;
+    UIDSET_SCOPE some = {0};
+    set(&some, uids);
+    assert_int_equal(txn_read(ACCOUNT, &t, &e), 0);
+    assert_int_equal(entry_walk_open(t, collection, 0, &some, want, &w, &e), 0);
+    for (; (rc = entry_walk_next(w, &en, &e)) > 0; n++) {
+        buf_addf(out, "%u %llu %llu %lld", en.uid, (unsigned long long)en.item,
+                 (unsigned long long)en.flags, (long long)en.size);
+        if (show & ENTRY_RECEIVED)
+            buf_addf(out, " %lld", (long long)en.received_at);
+        if (show & ENTRY_ITEM)
+            buf_addf(out, " %lld %llu", (long long)en.sent_at, (unsigned long long)en.thread);
+        if (show & ENTRY_ENVELOPE)
+            buf_addf(out, " %.*s %.*s", SARG(en.envelope), SARG(en.bodystructure));
+        buf_addc(out, '\n');
+    }
+    entry_walk_close(w);
+    txn_end(t);
+    if (rc)
+        fail_msg("%s", e.text);
+    return n;
+}
+
+/* Every breadth gives what the widest, which is one statement, gives. */
+static unsigned assert_walks_agree(uint64_t collection, const char *uids)
+{
+    static const unsigned wants[] = {ENTRY_RECEIVED, ENTRY_RECEIVED | ENTRY_ITEM,
+                                     ENTRY_RECEIVED | ENTRY_ENVELOPE | ENTRY_STRUCTURE,
+                                     ENTRY_RECEIVED | ENTRY_ITEM | ENTRY_ENVELOPE |
+                                         ENTRY_STRUCTURE};
+    unsigned n = 0;
+    for (size_t i = 0; i < sizeof wants / sizeof wants[0]; i++) {
+        BUF_SCOPE have = {0};
+        BUF_SCOPE should = {0};
+        n = walked(collection, uids, ~0u, wants[i], &should);
+        assert_int_equal(walked(collection, uids, wants[i], wants[i], &have), n);
+        assert_slice(buf_slice(&have), buf_cstr(&should));
+    }
+    return n;
+}
+
+static void copy_to_archive(const char *uids)
+{
+    struct doing d = {.what = COPY, .from = INBOX, .to = ARCHIVE};
+    set(&d.uids, uids);
+    run(&d);
+    doing_done(&d);
+}
+
+static void items_in_any_order(void **state)
+{
+    (void)state;
+    test_store_open(2);
+    fill(60);
+    assert_int_equal(assert_walks_agree(INBOX, "1:60"), 60);
+    assert_int_equal(assert_walks_agree(INBOX, "2,9:11,50:99"), 15);
+    copy_to_archive("1:60"); /* in order, twice: goes back once */
+    copy_to_archive("1:60");
+    copy_to_archive("7,17,27,37,47,57");  /* with gaps */
+    for (unsigned uid = 60; uid; uid--) { /* and backwards: given up on the way */
+        char one[16];
+        snprintf(one, sizeof one, "%u", uid);
+        copy_to_archive(one);
+    }
+    assert_int_equal(assert_walks_agree(ARCHIVE, "1:999"), 186);
+    assert_int_equal(assert_walks_agree(ARCHIVE, "120:186"), 67);
+    assert_int_equal(assert_walks_agree(ARCHIVE,
+                                        "3,130,132,134,136,138,140,142,144,146,148,150,152,"
+                                        "154,156,158,160,162,164,166,168,170,172"),
+                     23);
+    /* An item that is lost takes its entries out, wherever they stand. */
+    int64_t lost[] = {(int64_t)get(INBOX, 0, 1, 0).item, (int64_t)get(INBOX, 0, 30, 0).item,
+                      (int64_t)get(INBOX, 0, 60, 0).item};
+    for (size_t i = 0; i < sizeof lost / sizeof lost[0]; i++) {
+        struct err e = {0};
+        if (store_write(ACCOUNT, lose_item, &lost[i], &e))
+            fail_msg("%s", e.text);
+    }
+    assert_int_equal(assert_walks_agree(INBOX, "1:60"), 57);
+    assert_int_equal(assert_walks_agree(ARCHIVE, "1:999"), 177);
+    test_store_close();
+}
+
 static void limits_and_missing_mailboxes(void **state)
 {
     (void)state;
@@ -517,6 +619,7 @@ int main(void)
         cmocka_unit_test(seen_is_everybodys_own),
         cmocka_unit_test(copies_share_their_item),
         cmocka_unit_test(expunge_goes_in_slices),
+        cmocka_unit_test(items_in_any_order),
         cmocka_unit_test(limits_and_missing_mailboxes),
         cmocka_unit_test(random_walk),
     };

@@ -178,7 +178,12 @@ uint32_t view_uid(const struct view *v, uint32_t seq)
 {
     if (seq == 0 || seq > v->count)
         return 0;
-    size_t lo = 0, hi = v->n; /* the last chunk with before < seq */
+    size_t lo = 0, hi = v->n;        /* the last chunk with before < seq */
+    size_t full = (seq - 1) / CHUNK; /* where all are full it is this one */
+    if (full < v->n && v->before[full] < seq && (full + 1 == v->n || v->before[full + 1] >= seq)) {
+        lo = full;
+        hi = lo + 1;
+    }
     while (hi - lo > 1) {
         size_t mid = lo + (hi - lo) / 2;
         if (v->before[mid] < seq)
