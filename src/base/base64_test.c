@@ -1,6 +1,9 @@
 /* base64_test.c - the examples of RFC 4648 10, and what the strict decoder refuses. */
 #include "base/base64.h"
 
+#include <stdlib.h>
+
+#include "base/random.h"
 #include "base/test.h"
 
 static void examples_go_both_ways(void **state)
@@ -76,6 +79,101 @@ static void output_has_a_limit(void **state)
     assert_int_equal(base64_decode(&exact, S("Zm9vYg=="), &e), 0);
 }
 
+static size_t reference(char *out, const unsigned char *in, size_t n)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t bits = 0, have = 0, made = 0;
+    for (size_t i = 0; i < n; i++) {
+        bits = bits << 8 | in[i];
+        for (have += 8; have >= 6; have -= 6)
+            out[made++] = alphabet[bits >> (have - 6) & 63];
+    }
+    if (have)
+        out[made++] = alphabet[bits << (6 - have) & 63];
+    while (made % 4)
+        out[made++] = '=';
+    return made;
+}
+
+enum { LONGEST = 700 };
+
+/* The quick ways meet the slow one, whatever the length, to the byte: each piece of memory is as
+   long as it has to be, so that the sanitizer sees what is read or written beside it. */
+static void every_length_is_coded_as_the_definition_says(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n <= LONGEST; n++) {
+        size_t chars = (n + 2) / 3 * 4, whole = n / 3 * 4;
+        char *wanted = malloc(chars), *text = malloc(chars), *bytes = malloc(n), *back = malloc(n);
+        random_bytes(bytes, n);
+        assert_int_equal(reference(wanted, (const unsigned char *)bytes, n), chars);
+        base64_put(text, bytes, n);
+        assert_memory_equal(text, wanted, chars);
+        assert_int_equal(base64_groups(back, text, chars), whole);
+        if (whole < chars)
+            assert_int_equal(base64_padded(back + whole / 4 * 3, text + whole), n % 3);
+        assert_memory_equal(back, bytes, n);
+        free(wanted);
+        free(text);
+        free(bytes);
+        free(back);
+    }
+}
+
+static void bytes_may_lie_in_the_room_of_their_characters(void **state)
+{
+    (void)state;
+    for (size_t n = 3; n <= LONGEST; n += 3) {
+        char *room = malloc(n / 3 * 4), *wanted = malloc(n / 3 * 4), *bytes = room + n / 3;
+        random_bytes(bytes, n);
+        reference(wanted, (const unsigned char *)bytes, n);
+        base64_put(room, bytes, n);
+        assert_memory_equal(room, wanted, n / 3 * 4);
+        free(room);
+        free(wanted);
+    }
+}
+
+/* Each character at each place of a register and behind it. */
+static void groups_end_where_something_else_stands(void **state)
+{
+    (void)state;
+    enum { CHARS = 60 };
+    char text[CHARS], out[CHARS / 4 * 3];
+    for (size_t at = 0; at < CHARS; at++)
+        for (int c = 0; c < 256; c++) {
+            memset(text, 'x', sizeof text);
+            text[at] = (char)c;
+            bool digit = base64_digits[c] != 0;
+            assert_int_equal(base64_groups(out, text, CHARS), digit ? CHARS : at / 4 * 4);
+            assert_true(digit ==
+                        (ascii_alpha((char)c) || ascii_digit((char)c) || c == '+' || c == '/'));
+        }
+}
+
+static void a_padded_group_has_one_spelling(void **state)
+{
+    (void)state;
+    char out[2], again[4], text[4] = "AA==";
+    unsigned good = 0;
+    for (int a = 0; a < 256; a++)
+        for (int b = 0; b < 256; b++)
+            for (int c = 0; c < 256; c++) {
+                text[0] = (char)a;
+                text[1] = (char)b;
+                text[2] = (char)c;
+                size_t n = base64_padded(out, text);
+                if (!n)
+                    continue;
+                good++;
+                base64_put(again, out, n);
+                assert_memory_equal(again, text, 4);
+            }
+    assert_int_equal(good, 256 + 65536);
+    assert_int_equal(base64_padded(out, "AAAA"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -83,6 +181,10 @@ int main(void)
         cmocka_unit_test(every_byte_survives_and_appends),
         cmocka_unit_test(what_is_not_canonical_is_refused),
         cmocka_unit_test(output_has_a_limit),
+        cmocka_unit_test(every_length_is_coded_as_the_definition_says),
+        cmocka_unit_test(bytes_may_lie_in_the_room_of_their_characters),
+        cmocka_unit_test(groups_end_where_something_else_stands),
+        cmocka_unit_test(a_padded_group_has_one_spelling),
     };
     return RUN_TESTS(tests);
 }

@@ -37,25 +37,10 @@ void transfer_init(struct transfer *t, enum encoding encoding)
 
 /* --- base 64, RFC 2045 6.8 --- */
 
-/* A digit is its value plus one. */
-enum { B64_JUNK = 0, B64_PAD = 65, B64_BLANK = 66 };
-
-static const unsigned char base64_table[256] = {
-    ['\t'] = B64_BLANK, ['\n'] = B64_BLANK, ['\r'] = B64_BLANK, [' '] = B64_BLANK, ['='] = B64_PAD,
-    ['+'] = 63,         ['/'] = 64,         ['A'] = 1,          ['B'] = 2,         ['C'] = 3,
-    ['D'] = 4,          ['E'] = 5,          ['F'] = 6,          ['G'] = 7,         ['H'] = 8,
-    ['I'] = 9,          ['J'] = 10,         ['K'] = 11,         ['L'] = 12,        ['M'] = 13,
-    ['N'] = 14,         ['O'] = 15,         ['P'] = 16,         ['Q'] = 17,        ['R'] = 18,
-    ['S'] = 19,         ['T'] = 20,         ['U'] = 21,         ['V'] = 22,        ['W'] = 23,
-    ['X'] = 24,         ['Y'] = 25,         ['Z'] = 26,         ['a'] = 27,        ['b'] = 28,
-    ['c'] = 29,         ['d'] = 30,         ['e'] = 31,         ['f'] = 32,        ['g'] = 33,
-    ['h'] = 34,         ['i'] = 35,         ['j'] = 36,         ['k'] = 37,        ['l'] = 38,
-    ['m'] = 39,         ['n'] = 40,         ['o'] = 41,         ['p'] = 42,        ['q'] = 43,
-    ['r'] = 44,         ['s'] = 45,         ['t'] = 46,         ['u'] = 47,        ['v'] = 48,
-    ['w'] = 49,         ['x'] = 50,         ['y'] = 51,         ['z'] = 52,        ['0'] = 53,
-    ['1'] = 54,         ['2'] = 55,         ['3'] = 56,         ['4'] = 57,        ['5'] = 58,
-    ['6'] = 59,         ['7'] = 60,         ['8'] = 61,         ['9'] = 62,
-};
+static bool base64_blank(char c)
+{
+    return c == '\r' || c == '\n' || c == ' ' || c == '\t';
+}
 
 static size_t base64_tail(struct transfer *t, char *o)
 {
@@ -77,13 +62,17 @@ static int base64_feed(struct transfer *t, struct slice in, struct buf *out)
     if (!o)
         return -1;
     for (size_t i = 0; i < in.n; i++) {
-        unsigned char v = base64_table[(unsigned char)in.p[i]];
+        unsigned char v = base64_digits[(unsigned char)in.p[i]];
         if (t->state) { /* after padding the rest of the line is no data */
             t->state = in.p[i] != '\n';
-            t->damaged = t->damaged || v < B64_PAD;
+            t->damaged = t->damaged || (in.p[i] != '=' && !base64_blank(in.p[i]));
             continue;
         }
-        if (v && v < B64_PAD) {
+        size_t whole = v && t->have == 0 ? base64_groups(o, in.p + i, in.n - i) : 0;
+        if (whole) {
+            o += whole / 4 * 3;
+            i += whole - 1;
+        } else if (v) {
             t->bits = t->bits << 6 | (v - 1u);
             if (++t->have == 4) {
                 *o++ = (char)(t->bits >> 16);
@@ -92,10 +81,10 @@ static int base64_feed(struct transfer *t, struct slice in, struct buf *out)
                 t->have = 0;
                 t->bits = 0;
             }
-        } else if (v == B64_PAD) {
+        } else if (in.p[i] == '=') {
             t->state = t->have > 1;
             o += base64_tail(t, o);
-        } else if (v == B64_JUNK) {
+        } else if (!base64_blank(in.p[i])) {
             t->damaged = true;
         }
     }

@@ -260,7 +260,7 @@ static int read_frame(struct blob *b, uint32_t i, char *out, struct err *e)
     int rc;
     if (from + r->table[i].stored <= b->ahead_n) {
         rc = frame_unpack(&r->table[i], b->ahead + from, out, record_frame_size(r, i), &why);
-    } else if (!r->table[i].packed && r->table[i].stored == record_frame_size(r, i)) {
+    } else if (frame_plain(&r->table[i]) && r->table[i].stored == record_frame_size(r, i)) {
         rc = record_frame_by(b->file->fd, r, i, out, out, &why);
     } else {
         frame_room(&b->stored);

@@ -152,15 +152,14 @@ static void a_newer_pack(void **state)
 
 /* What stands in a pack of another format is read; what comes goes to a pack of ours, so that a
    program that does not know it is never led astray. */
-static void an_older_pack_is_read_and_not_written(void **state)
+static void older_pack(uint32_t format)
 {
-    (void)state;
     struct err e = {0};
     struct setting *compress = setting_find(S("store.compress"));
     assert_int_equal(setting_parse(compress, S("no"), &e), 0);
     filled();
     setting_reset(compress);
-    renumber("packs/1/1.pack", 1, 1);
+    renumber("packs/1/1.pack", format, format);
     struct stat before, after;
     assert_int_equal(stat(path_of("packs/1/1.pack"), &before), 0);
     opens();
@@ -181,6 +180,13 @@ static void an_older_pack_is_read_and_not_written(void **state)
     assert_int_equal(r.problems, 0);
     opens();
     test_store_close();
+}
+
+static void an_older_pack_is_read_and_not_written(void **state)
+{
+    (void)state;
+    for (uint32_t format = 1; format < PACK_FORMAT; format++)
+        older_pack(format);
 }
 
 static char taken[200];

@@ -13,6 +13,7 @@
 #include "base/budget.h"
 #include "base/fd.h"
 #include "base/setting.h"
+#include "store/recode.h"
 #include "store/squeeze.h"
 
 SETTING(
@@ -28,11 +29,7 @@ SETTING(store, staging_memory, SIZE, 64 * MiB, 0, 16 * GiB,
         "So much memory may messages over 256 KB have together while they wait for their commit. "
         "Where it does not do they wait in temporary files.");
 
-enum {
-    SAMPLE = 4096,      /* so much of a large frame is tried first */
-    SAMPLE_OF = 16384,  /* a large frame */
-    SAMPLE_MOST = 3072, /* more than that of a sample: not worth it */
-};
+enum { LARGE = 16384 }; /* a frame that is not packed to see whether it pays */
 
 static struct budget staging;
 
@@ -66,13 +63,48 @@ int frames_begin(struct frames *f, uint64_t max, const char *dir, struct err *e)
 /* Bytes that it takes packed, at `room`; 0: it is stored plain. */
 static size_t pack(struct slice content, char *room)
 {
-    if (!setting_get(&set_store_compress))
-        return 0;
     int level = (int)setting_get(&set_store_zstd_level);
-    if (content.n >= SAMPLE_OF &&
-        !squeeze(SQUEEZE_BARE, 1, slice_of(content.p + content.n / 2, SAMPLE), room, SAMPLE_MOST))
+    if (content.n >= LARGE && !squeeze_pays(content, room))
         return 0;
     return squeeze(SQUEEZE_MAIL, level, content, room, content.n - content.n * 3 / 10);
+}
+
+/* The frame to be stored at `room`, which has content.n bytes. */
+static struct frame store(struct frames *f, struct slice content, char *room)
+{
+    struct frame fr = {.stored = (uint32_t)content.n};
+    struct recode r;
+    bool compress = setting_get(&set_store_compress);
+    size_t first = compress ? recode_first(content) : content.n;
+    if (first < content.n) {
+        if (!f->text)
+            f->text = malloc(FRAME_SIZE);
+        BUG_IF(!f->text);
+        r.bytes = room;
+        r.text = f->text;
+        fr.recoded = recode_apart(content, first, &r);
+    }
+    size_t at = 0;
+    if (fr.recoded) {
+        at = r.bytes_n;
+        content = slice_of(r.text, r.text_n);
+    }
+    size_t n = compress ? pack(content, room + at) : 0;
+    if (n) {
+        fr.packed = true;
+        fr.dictionary = SQUEEZE_MAIL;
+    } else {
+        memcpy(room + at, content.p, content.n);
+        n = content.n;
+    }
+    at += n;
+    if (fr.recoded) {
+        memcpy(room + at, r.plan, r.plan_n);
+        at += r.plan_n;
+    }
+    fr.stored = (uint32_t)at;
+    fr.sum = XXH3_64bits(room, at);
+    return fr;
 }
 
 static void memory_done(struct frames *f)
@@ -121,13 +153,7 @@ static int frame_add(struct frames *f, struct slice content, struct err *e)
     char *room = content.n <= f->max - f->stored ? buf_space(&f->bytes, content.n) : NULL;
     if (!room)
         return err_set(e, ERR_LIMIT, "content is too large to store");
-    size_t n = pack(content, room);
-    struct frame fr = {.packed = n > 0,
-                       .dictionary = n ? SQUEEZE_MAIL : SQUEEZE_BARE,
-                       .stored = (uint32_t)(n ? n : content.n)};
-    if (n == 0)
-        memcpy(room, content.p, content.n);
-    fr.sum = XXH3_64bits(room, fr.stored);
+    struct frame fr = store(f, content, room);
     f->bytes.n += fr.stored;
     f->stored += fr.stored;
     if (f->n == f->cap) {
@@ -185,7 +211,8 @@ int frames_end(struct frames *f, struct err *e)
     if (EVP_DigestFinal_ex(f->sha, f->hash, NULL) != 1)
         return err_set(e, ERR_BUG, "SHA-256 failed");
     free(f->part);
-    f->part = NULL;
+    free(f->text);
+    f->part = f->text = NULL;
     f->part_n = 0;
     EVP_MD_CTX_free(f->sha);
     f->sha = NULL;
@@ -209,6 +236,7 @@ void frames_done(struct frames *f)
     memory_done(f);
     free(f->table);
     free(f->part);
+    free(f->text);
     EVP_MD_CTX_free(f->sha);
     if (f->in_file)
         close(f->file);
@@ -230,10 +258,34 @@ int frames_copy(const struct frames *f, int to, uint64_t at)
     return 0;
 }
 
+/* The text of a recoded frame is unpacked to the end of out, where nothing is written before it has
+   been read: what is left to write is never shorter than the text that is left. */
+static int together(const struct frame *f, struct slice stored, char *out, size_t want,
+                    struct err *e)
+{
+    struct recode_plan p;
+    if (recode_plan(stored, want, &p, e))
+        return -1;
+    const char *text = stored.p + p.bytes_n;
+    size_t n = (size_t)(p.runs.p - text);
+    if (f->packed) {
+        char *end = out + want - p.text_n;
+        if (unsqueeze(f->dictionary, slice_of(text, n), end, p.text_n))
+            return err_set(e, ERR_CORRUPT, "a frame does not decompress");
+        text = end;
+    } else if (n != p.text_n) {
+        return err_set(e, ERR_CORRUPT, "a frame has the wrong length");
+    }
+    recode_together(&p, stored.p, text, out, want);
+    return 0;
+}
+
 int frame_unpack(const struct frame *f, const char *stored, char *out, size_t want, struct err *e)
 {
     if (XXH3_64bits(stored, f->stored) != f->sum)
         return err_set(e, ERR_CORRUPT, "checksum of a frame is wrong");
+    if (f->recoded)
+        return together(f, slice_of(stored, f->stored), out, want, e);
     if (!f->packed) {
         if (f->stored != want)
             return err_set(e, ERR_CORRUPT, "a frame has the wrong length");

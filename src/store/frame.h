@@ -1,7 +1,8 @@
 /* frame.h - content as it is stored: cut into frames of 64 KB, each compressed by itself (zstd), so
    that a range can be read without the rest. A frame that does not shrink by three tenths is stored
-   plain: what base 64 leaves to win is not worth the time at every reading. Each has an XXH3 over
-   its stored bytes; the whole content has its SHA-256. */
+   plain: what there is to win is not worth the time at every reading. Base 64 is kept as the bytes
+   it stands for (recode.h). Each frame has an XXH3 over its stored bytes; the whole content has its
+   SHA-256. */
 #pragma once
 
 #include "base/buf.h"
@@ -18,7 +19,8 @@ enum {
 
 struct frame {
     uint32_t stored;          /* bytes in the pack */
-    bool packed;              /* zstd, */
+    bool recoded;             /* its pieces: bytes, text, plan */
+    bool packed;              /* it or its text is zstd, */
     unsigned char dictionary; /* with this one (enum squeeze_dictionary) */
     uint64_t sum;             /* XXH3-64 of the stored bytes */
 };
@@ -38,6 +40,7 @@ struct frames {
     size_t granted;  /* of store.staging_memory */
     char *part;      /* a frame not yet full */
     size_t part_n;
+    char *text; /* of a frame that is recoded */
     void *sha;
 };
 
@@ -53,8 +56,13 @@ void frames_done(struct frames *f);
 int frames_copy(const struct frames *f, int to, uint64_t at);
 
 /* Stored bytes of one frame to its content: exactly want bytes at out. ERR_CORRUPT. Of a frame that
-   is stored plain out may be stored. */
+   is stored plain (frame_plain) out may be stored. */
 int frame_unpack(const struct frame *f, const char *stored, char *out, size_t want, struct err *e);
+
+static inline bool frame_plain(const struct frame *f)
+{
+    return !f->packed && !f->recoded;
+}
 
 /* SHA-256 of a whole. */
 void frame_hash(struct slice content, unsigned char out[FRAME_HASH]);

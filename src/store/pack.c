@@ -21,7 +21,8 @@
 
 static const char pack_magic[8] = {'C', 'A', 'R', 'B', 'P', 'A', 'C', 'K'};
 enum { RECORD_MAGIC = 0x43524243 }; /* "CBRC" */
-enum { FRAME_DICTIONARY = 24 };     /* lowest bit of its number, above the length */
+/* Bits above the length of a frame. */
+enum { FRAME_DICTIONARY = 24, FRAME_RECODED = 30, FRAME_PACKED = 31 };
 
 static void put16(char *p, uint16_t v)
 {
@@ -212,7 +213,8 @@ void record_head(const struct frames *f, const struct record_origin *o, uint64_t
     char *t = p + RECORD_HEAD;
     for (size_t i = 0; i < f->n; i++, t += RECORD_FRAME) {
         put32(t, f->table[i].stored | (uint32_t)f->table[i].dictionary << FRAME_DICTIONARY |
-                     (f->table[i].packed ? (uint32_t)1 << 31 : 0));
+                     (uint32_t)f->table[i].recoded << FRAME_RECODED |
+                     (uint32_t)f->table[i].packed << FRAME_PACKED);
         put64(t + 4, f->table[i].sum);
     }
     put64(p + 88, head_sum(p, p + RECORD_HEAD, table_n));
@@ -241,8 +243,9 @@ static int record_table(struct record *r, const char *table, uint64_t end, struc
     for (uint32_t i = 0; i < r->n; i++, table += RECORD_FRAME) {
         uint32_t v = get32(table);
         r->table[i] = (struct frame){.stored = v & (((uint32_t)1 << FRAME_DICTIONARY) - 1),
-                                     .packed = v >> 31,
-                                     .dictionary = v >> FRAME_DICTIONARY & 0x7f,
+                                     .recoded = v >> FRAME_RECODED & 1,
+                                     .packed = v >> FRAME_PACKED,
+                                     .dictionary = v >> FRAME_DICTIONARY & 0x3f,
                                      .sum = get64(table + 4)};
         r->start[i] = at;
         at += r->table[i].stored;

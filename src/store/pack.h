@@ -7,10 +7,11 @@
      record  u32 "CBRC", u32 frames, u64 mark, SHA-256, u64 size, u64 stored, u64 account,
              u64 collection, i64 ms (of the job that brought it: what a repair goes by when the
              database is gone), u64 XXH3 of the head without this field and of the table;
-             the table, frames times: u32 stored (top bit: zstd; the 7 bits below: dictionary, see
-             squeeze.h), u64 XXH3; the frames
+             the table, frames times: u32 stored (top bit: zstd; the next: base 64 is bytes, see
+             recode.h; the 6 bits below: dictionary, see squeeze.h), u64 XXH3; the frames
 
-   Format 1 had no dictionaries: its packs are read, and not written to any more.
+   Format 1 had no dictionaries and format 2 no bytes for base 64: their packs are read, and not
+   written to any more.
 
    The mark is random and secret, the same in all packs of a shard, so that a damaged head gets it
    back from another file. A search through a damaged pack looks for it: the bytes of a message are
@@ -24,7 +25,7 @@
 
 /* The release that came with PACK_FORMAT. */
 enum { PACK_RELEASE_MAJOR = 0, PACK_RELEASE_MINOR = 1, PACK_RELEASE_PATCH = 0 };
-enum { PACK_FORMAT = 2, PACK_HEAD = 64, RECORD_HEAD = 96, RECORD_FRAME = 12 };
+enum { PACK_FORMAT = 3, PACK_HEAD = 64, RECORD_HEAD = 96, RECORD_FRAME = 12 };
 enum { RECORD_FRAMES_MAX = 1 << 18 }; /* 16 GB */
 
 struct record {

@@ -9,6 +9,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/base64.h"
 #include "base/fd.h"
 #include "base/random.h"
 #include "base/test.h"
@@ -20,6 +21,15 @@ static void fill(char *p, size_t n, unsigned mode)
 {
     if (mode == 0)
         random_bytes(p, n);
+    else if (mode == 3) /* base 64 of what does not shrink, in lines of 76 */
+        for (size_t i = 0; i < n; i += 78) {
+            BUF_SCOPE line = {0};
+            char bytes[57];
+            random_bytes(bytes, sizeof bytes);
+            base64_encode(&line, slice_of(bytes, sizeof bytes));
+            buf_adds(&line, "\r\n");
+            memcpy(p + i, line.p, n - i < line.n ? n - i : line.n);
+        }
     else
         for (size_t i = 0; i < n; i++)
             p[i] = "The quick brown fox jumps over the lazy dog.\r\n"[(i * mode) % 46];
@@ -63,7 +73,7 @@ static void what_is_written_is_read(void **state)
     uint64_t at = PACK_HEAD, starts[64], mark = mark_of(fd);
     char *content = malloc(262144), frame[FRAME_SIZE];
     size_t k = 0;
-    for (unsigned mode = 0; mode < 3; mode++)
+    for (unsigned mode = 0; mode < 4; mode++)
         for (size_t i = 0; i < 8; i++) {
             starts[k++] = at;
             fill(content, sizes[i], mode);
@@ -133,7 +143,8 @@ static void every_damaged_byte_is_noticed(void **state)
     AUTO_FD fd = -1;
     assert_int_equal(pack_create(dir, 3, 6, &fd, &e), 0);
     char content[700];
-    fill(content, sizeof content, 3);
+    fill(content, sizeof content, 1);
+    fill(content + 300, 400, 3);
     uint64_t end = put(fd, mark_of(fd), PACK_HEAD, slice_of(content, sizeof content), 64);
     for (uint64_t at = PACK_HEAD; at < end; at++) {
         char c, d;

@@ -115,6 +115,38 @@ size_t squeeze(enum squeeze_dictionary d, int level, struct slice content, char 
     return ZSTD_isError(n) ? 0 : n;
 }
 
+/* Sixteenths of a bit that a letter of these bytes takes when each is coded by itself: Shannon's
+   entropy, with logarithms that are straight between the powers of two. */
+static unsigned letter_bits(struct slice bytes)
+{
+    enum { UNIT = 64 };
+    unsigned counts[256] = {0};
+    uint64_t sum = 0;
+    for (size_t i = 0; i < bytes.n; i++)
+        counts[(unsigned char)bytes.p[i]]++;
+    for (size_t i = 0; i <= 256; i++) {
+        unsigned n = i < 256 ? counts[i] : (unsigned)bytes.n;
+        if (n == 0)
+            continue;
+        unsigned log = 31 - (unsigned)__builtin_clz(n);
+        uint64_t bits = log * UNIT + (((uint64_t)n * UNIT) >> log) - UNIT;
+        sum = i < 256 ? sum + n * bits : n * bits - sum;
+    }
+    return (unsigned)(sum / bytes.n / (UNIT / 16));
+}
+
+bool squeeze_pays(struct slice content, char *room)
+{
+    enum { LETTERS = 1024, SAMPLE = 4096, SURELY = 5 * 16 + 8, HARDLY = 7 * 16 };
+    size_t n = content.n < LETTERS ? content.n : LETTERS;
+    unsigned bits = letter_bits(slice_of(content.p + (content.n - n) / 2, n));
+    if (bits <= SURELY || bits >= HARDLY)
+        return bits <= SURELY;
+    n = content.n < SAMPLE ? content.n : SAMPLE;
+    return squeeze(SQUEEZE_BARE, 1, slice_of(content.p + (content.n - n) / 2, n), room,
+                   n - n * 3 / 10) > 0;
+}
+
 int unsqueeze(enum squeeze_dictionary d, struct slice packed, char *out, size_t want)
 {
     ZSTD_DCtx *c = take(&unpacking);

@@ -14,6 +14,9 @@ enum squeeze_dictionary {
 
 /* Bytes that it takes, at `room`; 0: more than `most`. */
 size_t squeeze(enum squeeze_dictionary d, int level, struct slice content, char *room, size_t most);
+/* Will these bytes shrink by three tenths? Told by a sample out of their middle, first by how its
+   letters are distributed. Room for what they would be then. */
+bool squeeze_pays(struct slice content, char *room);
 /* Exactly `want` bytes at out; -1: it is damaged, or of another dictionary. */
 int unsqueeze(enum squeeze_dictionary d, struct slice packed, char *out, size_t want);
 /* The dictionary's bytes. */
