@@ -67,6 +67,7 @@ enum cmd_next cmd_append(struct request *r, struct txn *t)
     if (append_ready(r, a->args.messages, a->args.n, a->ready))
         return CMD_FAIL;
     r->run = add;
+    r->job.again = true;
     r->place = PLACE_WRITE;
     return CMD_MOVE;
 }

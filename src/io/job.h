@@ -4,11 +4,11 @@
 
    CPU    password hashes, parsing, compression: a pool of as many threads as cores
    READ   database reads and pack reads: a pool of 2 x cores
-   WRITE  the account's shard writer (store/shard.c): run() is called inside a savepoint of the
-          group's transaction with `txn` set; done() comes after the commit is durable. When the
+   WRITE  the account's shard writer (store/writer.c): run() is called inside the group's
+          transaction with `txn` set; done() comes after the commit is durable. When the
           commit fails, err is set and everything that run() put into its output must be thrown
-          away: look at err first in done(). run() may be called again (re-runnable): it touches
-          only the database and the job. */
+          away: look at err first in done(). run() touches only the database and the job. When
+          `again` is set it may be called twice: it finds everything in the job as it was. */
 #pragma once
 
 #include <stdint.h>
@@ -33,8 +33,9 @@ struct job {
     uint64_t account;  /* PLACE_WRITE: whose shard */
     enum job_next (*run)(struct job *, struct txn *txn); /* txn: PLACE_WRITE only, else NULL */
     void (*done)(struct job *);
-    struct err err;        /* WRITE: set by run() to have its savepoint rolled back */
-    const char *what;      /* for people who look at what runs; lives for ever; may be NULL */
+    struct err err;   /* WRITE: set by run() to have what it did rolled back */
+    bool again;       /* WRITE: run() may be called twice, the first call then counts for nothing */
+    const char *what; /* for people who look at what runs; lives for ever; may be NULL */
     struct spending spent; /* adds up over all places; whoever uses the job again clears it */
     /* the runner's own */
     struct job *queued_next;

@@ -210,6 +210,7 @@ static void start_direct(struct mail_accept *m)
                               .place = PLACE_WRITE,
                               .account = u->target->account,
                               .run = run_deliver,
+                              .again = true,
                               .what = "delivery",
                               .done = delivered};
         job_submit(&u->job);
@@ -455,6 +456,7 @@ static enum job_next run_prepare(struct job *job, struct txn *txn)
     job->place = PLACE_WRITE;
     job->account = m->units[0].target->account;
     job->run = run_single;
+    job->again = true;
     return JOB_MOVE;
 }
 

@@ -150,6 +150,7 @@ static void run_deliveries(struct queue_run *r, struct message_ready *ready, str
         j->job = (struct job){.place = PLACE_WRITE,
                               .account = to->account,
                               .run = run_delivery,
+                              .again = true,
                               .what = "queue",
                               .done = delivery_done};
         job_submit(&j->job);

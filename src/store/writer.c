@@ -1,8 +1,8 @@
-/* writer.c - the one thread that writes a shard. It takes every job that waits, runs each in a
-   savepoint of one transaction, appends the new records to the open pack, syncs the pack, commits,
-   and then tells the jobs; a small batch does without the first of the two syncs (tail.h). So the
-   number of syncs does not grow with the number of messages, and a reply never comes before its
-   bytes are on the disk.
+/* writer.c - the one thread that writes a shard. It takes every job that waits, runs all in one
+   transaction, a job that fails leaving nothing behind, appends the new records to the open pack,
+   syncs the pack, commits, and then tells the jobs; a small batch does without the first of the two
+   syncs (tail.h). So the number of syncs does not grow with the number of messages, and a reply
+   never comes before its bytes are on the disk.
 
    After a failed write, sync or commit nothing is tried again on the same descriptor: the batch
    gets a temporary error, the pack is sealed at what was committed, the database is opened anew,
@@ -42,6 +42,8 @@ METRIC_COUNTER(store_tails_total, "Commits that did not wait for a pack file");
 METRIC_COUNTER(store_commits_total, "Commits of the shards' writers");
 METRIC_COUNTER(store_jobs_total, "Write jobs in those commits");
 METRIC_COUNTER(store_batch_failures_total, "Commits that failed");
+METRIC_COUNTER(store_batches_again_total,
+               "Batches that were run again, each job apart, because one failed");
 METRIC_COUNTER(store_written_bytes_total, "Bytes appended to pack files");
 METRIC_HISTOGRAM(store_commit_seconds, "Time from the begin of a batch to its commit");
 METRIC_DECLARE(job_queue);
@@ -281,16 +283,16 @@ struct batch_item {
     struct txn txn;
 };
 
-/* 0: the job did its work or was rolled back; -1: the transaction cannot go on. */
-static int run_one(struct shard *s, struct batch_item *b, struct err *e)
+/* What a job that failed did to the database is the caller's to undo. */
+static bool job_works(struct shard *s, struct batch_item *b)
 {
     struct job *job = b->job;
     struct txn *t = &b->txn;
+    free(t->notices); /* of the run before */
     *t = (struct txn){.shard = s, .db = s->db, .account = job->account, .write = true};
     size_t mark = s->pack.n;
+    int64_t began = clock_mono_us();
     job->err = (struct err){0};
-    if (db_savepoint(s->db, e))
-        return -1;
     s->now.what = job->what;
     spent_use(&job->spent);
     b->next = job->run(job, t);
@@ -300,12 +302,21 @@ static int run_one(struct shard *s, struct batch_item *b, struct err *e)
         job->err = t->err;
     if (!job->err.code)
         account_flush(t, &job->err);
+    b->ran_us = clock_mono_us() - began;
     if (!job->err.code)
-        return db_savepoint_release(s->db, e);
+        return true;
     pending_cut(&s->pack, mark);
     t->notices_n = 0;
     t->loaded = t->outbox = false;
-    return db_savepoint_rollback(s->db, e);
+    return false;
+}
+
+/* The job did its work, or nothing of it is left. */
+static int run_apart(struct shard *s, struct batch_item *b, struct err *e)
+{
+    if (db_savepoint(s->db, e))
+        return -1;
+    return job_works(s, b) ? db_savepoint_release(s->db, e) : db_savepoint_rollback(s->db, e);
 }
 
 /* Rows of pack_tail that are no longer needed go with the batch. */
@@ -320,22 +331,62 @@ static int drop_settled(struct shard *s, struct err *e)
     return tail_drop(s->db, settled, e);
 }
 
-static int run_all(struct shard *s, struct batch_item *b, size_t n, struct batch_times *at,
-                   struct err *e)
+static int batch_begin(struct shard *s, struct err *e)
 {
     s->pack.tail = 0;
     s->pack.synced = false;
-    if (db_begin(s->db, DB_WRITE, e) || drop_settled(s, e))
+    return db_begin(s->db, DB_WRITE, e) || drop_settled(s, e) ? -1 : 0;
+}
+
+static bool all_again(const struct batch_item *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!b[i].job->again)
+            return false;
+    return true;
+}
+
+/* One job failed: nothing of the batch is left. */
+static int batch_undo(struct shard *s, int64_t dropped, const struct err *why, struct err *e)
+{
+    if (db_is_ailing(s->db))
+        return err_set(e, why->code, "%s", why->text);
+    db_rollback(s->db);
+    pending_cut(&s->pack, 0);
+    s->pack.dropped = dropped;
+    metric_inc(&metric_store_batches_again_total);
+    return batch_begin(s, e);
+}
+
+/* Before the first change of a page in a savepoint SQLite copies it, and a delivery changes a
+   dozen. So jobs that may be run again share the transaction without savepoints, and only when one
+   fails they run again, each in its own. */
+static int run_jobs(struct shard *s, struct batch_item *b, size_t n, struct err *e)
+{
+    int64_t dropped = s->pack.dropped;
+    if (batch_begin(s, e))
         return -1;
-    int64_t last = clock_mono_us();
-    for (size_t i = 0; i < n; i++) {
-        if (run_one(s, &b[i], e))
+    if (all_again(b, n)) {
+        size_t i = 0;
+        while (i < n && job_works(s, &b[i]))
+            i++;
+        if (i == n)
+            return 0;
+        if (batch_undo(s, dropped, &b[i].job->err, e))
             return -1;
-        int64_t now = clock_mono_us();
-        b[i].ran_us = now - last;
-        last = now;
     }
-    at->ran = at->wrote = at->synced = last;
+    for (size_t i = 0; i < n; i++)
+        if (run_apart(s, &b[i], e))
+            return -1;
+    return 0;
+}
+
+static int run_all(struct shard *s, struct batch_item *b, size_t n, struct batch_times *at,
+                   struct err *e)
+{
+    if (run_jobs(s, b, n, e))
+        return -1;
+    at->ran = at->wrote = at->synced = clock_mono_us();
     doing(s, SHARD_WRITING);
     if (pending_write(s, at, e))
         return -1;
