@@ -7,8 +7,9 @@
    WRITE  the account's shard writer (store/writer.c): run() is called inside the group's
           transaction with `txn` set; done() comes after the commit is durable. When the
           commit fails, err is set and everything that run() put into its output must be thrown
-          away: look at err first in done(). run() touches only the database and the job. When
-          `again` is set it may be called twice: it finds everything in the job as it was. */
+          away: look at err first in done(). run() touches only the database and the job.
+          With `again` set it may be called twice: of the first call nothing is left in the
+          database, and what it put into the job is put there anew. */
 #pragma once
 
 #include <stdint.h>

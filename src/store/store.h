@@ -11,8 +11,7 @@
 #include "base/slice.h"
 #include "io/job.h"
 
-struct txn; /* a snapshot (read) or a savepoint of the writer's transaction (write) of one account
-             */
+struct txn; /* a snapshot (read) or a part of the writer's transaction (write), of one account */
 
 struct store_config {
     const char *dir; /* the state directory */
