@@ -17,7 +17,9 @@ SETTING_STR(io, dns_hosts, "", NULL,
             "src/io/resolver.h of the source.");
 METRIC_COUNTER_BY(dns_questions, "result", "ok none failed", "Questions to DNS.");
 
-enum { NAME_MAX_WIRE = 255, MX_MAX = 32, ADDRESSES_MAX = 32 };
+/* RFC 1035 2.3.4: 255 octets, of which the first length and the empty label at the end are no text.
+ */
+enum { NAME_MAX_WIRE = 255, NAME_MAX_TEXT = NAME_MAX_WIRE - 2, MX_MAX = 32, ADDRESSES_MAX = 32 };
 
 /* --- names -------------------------------------------------------------------------------- */
 int dns_name_to_wire(struct slice text, struct arena *a, struct slice *ret)
@@ -44,7 +46,7 @@ int dns_name_to_wire(struct slice text, struct arena *a, struct slice *ret)
 
 int dns_name_to_text(struct slice wire, struct arena *a, struct slice *ret)
 {
-    BUF_SCOPE b = {.max = NAME_MAX_WIRE};
+    BUF_SCOPE b = {.max = NAME_MAX_TEXT};
     for (;;) {
         if (wire.n == 0)
             return -1;

@@ -133,6 +133,22 @@ static void names_on_the_wire(void **state)
                                               "a\nb\0")};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         assert_int_equal(dns_name_to_text(bad[i], &a, &text), -1);
+    /* RFC 1035 2.3.4: 255 octets with all lengths and the end are a name, 256 are none. */
+    for (unsigned last = 62; last >= 61; last--) {
+        BUF_SCOPE b = {0};
+        for (unsigned k = 0; k < 4; k++) {
+            unsigned n = k < 3 ? 63 : last;
+            buf_addc(&b, (char)n);
+            for (unsigned i = 0; i < n; i++)
+                buf_addc(&b, 'x');
+        }
+        buf_addc(&b, '\0');
+        assert_int_equal(b.n, 194 + last);
+        assert_int_equal(dns_name_to_text(buf_slice(&b), &a, &text), last == 61 ? 0 : -1);
+    }
+    assert_int_equal(text.n, 253);
+    assert_int_equal(dns_name_to_wire(text, &a, &wire), 0);
+    assert_int_equal(wire.n, 255);
 }
 
 /* --- a server ----------------------------------------------------------------------------- */
