@@ -31,6 +31,8 @@ SETTING(io, linger_timeout, TIME, 2 * SEC, 0, 1 * MIN,
 METRIC_GAUGE(connections, "Connections that are open.");
 METRIC_COUNTER_BY(connections_closed, "why", "peer local timeout tls stop", "Connections ended.");
 
+enum { FLUSH_MANY = 64 };
+
 static _Atomic uint64_t ids_given;
 static unsigned ids_process, ids_of = 1;
 
@@ -66,6 +68,7 @@ struct conn *conn_new(struct loop *l, int fd, const struct conn_ops *ops, struct
     c->opened = c->last_in = c->last_out = clock_mono_ms();
     c->peer_text[0] = c->local_text[0] = '\0';
     list_push(&l->conns, &c->all);
+    rest_watch(l);
     metric_inc(&metric_connections);
     return c;
 }
@@ -331,9 +334,8 @@ static void noticed(struct conn *c)
     poll_update(c);
 }
 
-static void on_poll(uv_poll_t *h, int status, int events)
+static void event(struct conn *c, int status, int events)
 {
-    struct conn *c = h->data;
     if (c->ending)
         return;
     if (c->state == CONN_CONNECTING) {
@@ -358,6 +360,14 @@ static void on_poll(uv_poll_t *h, int status, int events)
         conn_end(c, CONN_END_PEER, "the connection broke");
     else if ((events & UV_DISCONNECT) && !(events & UV_READABLE) && !c->ending)
         noticed(c);
+}
+
+static void on_poll(uv_poll_t *h, int status, int events)
+{
+    struct conn *c = h->data;
+    struct loop *l = c->loop;
+    event(c, status, events);
+    conns_flush_many(l);
 }
 
 static int64_t sooner(int64_t due, int64_t than)
@@ -430,8 +440,10 @@ void conn_ready(struct conn *c)
 
 void conn_dirty(struct conn *c)
 {
-    if (!c->dirty.next || list_empty(&c->dirty))
-        list_push(&c->loop->dirty, &c->dirty);
+    if (c->dirty.next && !list_empty(&c->dirty))
+        return;
+    list_push(&c->loop->dirty, &c->dirty);
+    c->loop->dirty_n++;
 }
 
 static void run(struct conn *c)
@@ -455,14 +467,17 @@ void conns_run_ready(struct loop *l)
     list_init(&batch);
     while ((at = list_pop(&l->ready)))
         list_push(&batch, at);
-    while ((at = list_pop(&batch)))
+    while ((at = list_pop(&batch))) {
         run(list_entry(at, struct conn, ready));
+        conns_flush_many(l);
+    }
 }
 
 void conns_flush(struct loop *l)
 {
     struct link batch, *at;
     list_init(&batch);
+    l->dirty_n = 0;
     while ((at = list_pop(&l->dirty)))
         list_push(&batch, at);
     while ((at = list_pop(&batch))) {
@@ -470,6 +485,12 @@ void conns_flush(struct loop *l)
         if (!c->ending)
             conn_flush(c);
     }
+}
+
+void conns_flush_many(struct loop *l)
+{
+    if (l->dirty_n >= FLUSH_MANY)
+        conns_flush(l);
 }
 
 void conns_tell_stopping(struct loop *l)

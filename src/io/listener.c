@@ -221,6 +221,7 @@ static void on_poll(uv_poll_t *h, int status, int events)
             if (n == 0)
                 peer.ss_family = AF_UNIX;
             take(a, fd, (struct sockaddr *)&peer);
+            conns_flush_many(a->loop);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             out_of_descriptors(a);
             return;

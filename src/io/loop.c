@@ -61,6 +61,7 @@ static bool run_posted(struct loop *l)
     while (m) {
         struct loop_msg *next = m->next; /* fn may free or post it again */
         m->fn(m);
+        conns_flush_many(l);
         metric_inc(&metric_loop_messages);
         m = next;
     }

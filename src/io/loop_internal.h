@@ -38,7 +38,11 @@ struct loop {
     size_t timers;
 
     struct link conns, ready, dirty;
+    unsigned dirty_n;
     bool again_on;
+
+    struct timer rest; /* loop_rest.c */
+    int64_t rest_cpu;
 
     char read_buf[LOOP_READ_SIZE];
     char plain_buf[LOOP_PLAIN_SIZE];
@@ -54,9 +58,18 @@ void loop_again(struct loop *l);
 void wheel_init(struct loop *l);
 void wheel_run(struct loop *l);
 
+/* loop_rest.c: there is a connection. */
+void rest_watch(struct loop *l);
+/* The process used so much processor time since memory was last given back, so much of it since the
+   last look; and so long ago it was. */
+enum { REST_WORKED_MS = 100, REST_QUIET_MS = 50, REST_LATEST_MS = 60 * 1000 };
+bool rest_wants_trim(int64_t worked_ms, int64_t lately_ms, int64_t since_ms);
+
 /* conn.c: called by the loop. */
 void conns_run_ready(struct loop *l);
 void conns_flush(struct loop *l);
+/* Between two connections of a turn: output of very many does not wait for the turn's end. */
+void conns_flush_many(struct loop *l);
 void conns_tell_stopping(struct loop *l);
 bool conns_none_busy(struct loop *l); /* those that only linger do not count */
 void conns_end_all(struct loop *l);
