@@ -2,6 +2,7 @@
    nothing falls between. A notice while a look is under way asks for another one behind it. */
 #include "imap/idle.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -11,15 +12,19 @@
 
 enum { OUTPUT_READY = 64 * 1024 }; /* with more unsent, a look waits until it is gone */
 
+/* As many as there are sessions: see session.c. */
+_Static_assert(sizeof(struct idling) <= 80, "with a short tag it takes 96 bytes");
+
 static void look(struct session *s)
 {
+    struct idling *i = s->idle;
     if (conn_unsent(s->conn) > OUTPUT_READY) {
-        s->idle_dirty = true;
+        i->dirty = true;
         return;
     }
-    s->idle_dirty = false;
-    bool alone = s->idle_alone;
-    s->idle_alone = false;
+    i->dirty = false;
+    bool alone = i->alone;
+    i->alone = false;
     if (!alone && idle_share_follow(s))
         return;
     s->req = request_new(s);
@@ -30,11 +35,12 @@ static void look(struct session *s)
 
 static void on_notice(struct notice_sub *sub, const struct notice *n)
 {
-    struct session *s = list_entry(sub, struct session, sub);
+    struct idling *i = list_entry(sub, struct idling, sub);
+    struct session *s = i->s;
     if (!s->sel || s->closing || !s->conn || n->collection != s->sel->collection)
         return;
-    if (s->running || s->follows || s->mode != MODE_IDLE) {
-        s->idle_dirty = true;
+    if (s->running || i->follows) {
+        i->dirty = true;
         return;
     }
     idle_share_moment(n);
@@ -43,7 +49,8 @@ static void on_notice(struct notice_sub *sub, const struct notice *n)
 
 static void look_again(struct session *s)
 {
-    if (s->mode == MODE_IDLE && s->idle_dirty && !s->closing && !s->running && !s->follows)
+    const struct idling *i = s->idle;
+    if (i && i->dirty && !s->closing && !s->running && !i->follows)
         look(s);
 }
 
@@ -55,39 +62,42 @@ void idle_synced(struct session *s)
 
 void idle_followed(struct session *s)
 {
-    s->idle_dirty |= s->idle_alone;
+    s->idle->dirty |= s->idle->alone;
     look_again(s);
 }
 
 void idle_end(struct session *s)
 {
-    if (s->subscribed)
-        notice_unsubscribe(&s->sub);
-    s->subscribed = false;
+    struct idling *i = s->idle;
+    if (!i)
+        return;
+    if (i->subscribed)
+        notice_unsubscribe(&i->sub);
     idle_share_leave(s);
-    s->idle_alone = false;
+    free(i);
+    s->idle = NULL;
     s->mode = MODE_COMMAND;
-    free(s->idle_tag);
-    s->idle_tag = NULL;
 }
 
 enum cmd_next cmd_idle(struct request *r, struct txn *t)
 {
     (void)t;
     struct session *s = r->s;
-    s->idle_tag = strndup(r->tag.p, r->tag.n);
-    BUG_IF(!s->idle_tag);
+    struct idling *i = calloc(1, offsetof(struct idling, tag) + r->tag.n + 1);
+    BUG_IF(!i);
+    i->s = s;
+    memcpy(i->tag, r->tag.p, r->tag.n);
+    s->idle = i;
     s->mode = MODE_IDLE;
-    s->line_n = 0;
     s->commands++;
     command_count(r->cmd, clock_mono_us() - r->began_us);
     session_write(s, S("+ idling\r\n"));
     request_free(r);
     s->req = NULL;
     if (s->sel) {
-        s->sub = (struct notice_sub){.account = s->account, .loop = s->loop, .fn = on_notice};
-        notice_subscribe(&s->sub);
-        s->subscribed = true;
+        i->sub = (struct notice_sub){.account = s->account, .loop = s->loop, .fn = on_notice};
+        notice_subscribe(&i->sub);
+        i->subscribed = true;
         idle_share_moment(NULL);
         look(s);
     }
@@ -98,7 +108,7 @@ enum cmd_next cmd_idle(struct request *r, struct txn *t)
 static void done(struct session *s, bool well)
 {
     BUF_SCOPE out = {0};
-    buf_adds(&out, s->idle_tag);
+    buf_adds(&out, s->idle->tag);
     buf_adds(&out, well ? " OK Idle ended\r\n" : " BAD Expected DONE\r\n");
     idle_end(s);
     session_write_buf(s, &out);
@@ -108,13 +118,14 @@ static void done(struct session *s, bool well)
 
 size_t idle_input(struct session *s, struct slice in)
 {
+    struct idling *i = s->idle;
     size_t taken = 0;
     while (taken < in.n) {
         char c = in.p[taken++];
-        if (s->line_n < sizeof(s->line))
-            s->line[s->line_n++] = c;
+        if (i->line_n < sizeof(i->line))
+            i->line[i->line_n++] = c;
         if (c == '\n') {
-            done(s, slice_eqi(slice_of(s->line, s->line_n), S("DONE\r\n")));
+            done(s, slice_eqi(slice_of(i->line, i->line_n), S("DONE\r\n")));
             break;
         }
     }

@@ -14,7 +14,7 @@ enum { BUCKETS = 64 };
 
 struct idle_share {
     struct link link;      /* the loop's bucket, as long as others may follow */
-    struct link followers; /* struct session, by follow */
+    struct link followers; /* struct idling, by follow */
 
     uint64_t moment;
 
@@ -82,8 +82,8 @@ bool idle_share_follow(struct session *s)
         struct idle_share *h = list_entry(l, struct idle_share, link);
         if (!knows_the_same(h, s))
             continue;
-        list_push(&h->followers, &s->follow);
-        s->follows = true;
+        list_push(&h->followers, &s->idle->follow);
+        s->idle->follows = true;
         return true;
     }
     return false;
@@ -91,9 +91,10 @@ bool idle_share_follow(struct session *s)
 
 void idle_share_leave(struct session *s)
 {
-    if (s->follows)
-        list_remove(&s->follow);
-    s->follows = false;
+    struct idling *i = s->idle;
+    if (i->follows)
+        list_remove(&i->follow);
+    i->follows = false;
 }
 
 void idle_share_lead(struct request *r)
@@ -194,14 +195,15 @@ void idle_share_end(struct request *r, bool whole)
     list_remove(&h->link);
     idle_share_moment(NULL);
     for (struct link *l; (l = list_pop(&h->followers));) {
-        struct session *s = list_entry(l, struct session, follow);
-        s->follows = false;
+        struct idling *i = list_entry(l, struct idling, follow);
+        struct session *s = i->s;
+        i->follows = false;
         if (!s->conn || s->closing)
             continue;
         if (whole && !r->out.failed && h->told && same_flags(s, h))
             tell(s, h, buf_slice(&r->out));
         else
-            s->idle_alone = true;
+            i->alone = true;
         idle_followed(s);
     }
     view_unref(h->view);

@@ -5,6 +5,7 @@
 
 #include "imap/session.h"
 
+struct notice;
 struct request;
 
 /* What one session found, for its followers. Lent to the request while its job runs. */

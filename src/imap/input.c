@@ -79,7 +79,7 @@ static struct imap_literal *literal_add(struct request *r)
 static void literal_check(struct session *s, bool append)
 {
     struct request *r = s->req;
-    uint64_t len = s->scan.len;
+    uint64_t len = r->scan.len;
     if (append && s->state != STATE_NEW) {
         if (len > (uint64_t)setting_get(&set_imap_append_max)) {
             refuse(r, false, ERR_LIMIT, "The message is too large");
@@ -103,8 +103,8 @@ static void literal_take(struct session *s, bool append)
 {
     struct request *r = s->req;
     struct imap_literal *l = literal_add(r);
-    l->size = s->scan.len;
-    l->literal8 = s->scan.literal8;
+    l->size = r->scan.len;
+    l->literal8 = r->scan.literal8;
     if (append && s->state != STATE_NEW) {
         struct spool *spool = malloc(sizeof(*spool));
         BUG_IF(!spool);
@@ -137,19 +137,19 @@ static void literal_begin(struct session *s)
     if (!r->refused.code)
         literal_take(s, append);
     if (!r->refused.code) {
-        if (s->scan.sync && s->group)
+        if (r->scan.sync && s->group)
             s->plus = true;
-        else if (s->scan.sync)
+        else if (r->scan.sync)
             session_write(s, S("+ OK\r\n"));
         return;
     }
-    if (s->scan.sync) {
-        lit_reset(&s->scan);
+    if (r->scan.sync) {
+        lit_reset(&r->scan);
         request_start(r);
         return;
     }
     r->skip_literal = true;
-    if (s->scan.len > skip_max(s))
+    if (r->scan.len > skip_max(s))
         session_bye(s, "[TOOBIG] The literal is too long");
     else if (!s->group) /* else it is answered in its turn */
         request_refuse_early(r);
@@ -188,7 +188,7 @@ static size_t take_command(struct session *s, struct slice in)
     if (!s->req)
         s->req = request_new(s);
     struct request *r = s->req;
-    enum lit_event ev = lit_feed(&s->scan, in, &taken);
+    enum lit_event ev = lit_feed(&r->scan, in, &taken);
     struct slice bytes = slice_sub(in, 0, taken);
     if (ev == LIT_BODY) {
         literal_body(s, bytes);
@@ -202,7 +202,7 @@ static size_t take_command(struct session *s, struct slice in)
         literal_begin(s);
     else if (ev == LIT_DONE)
         request_start(r);
-    else if (s->scan.text > LINE_FACTOR * line_max(s))
+    else if (r->scan.text > LINE_FACTOR * line_max(s))
         session_bye(s, "The command line is too long");
     else if (ev == LIT_TEXT)
         check_pace(s, r, taken);

@@ -451,7 +451,7 @@ static int parse(struct request *r)
     r->bad = true;
     if (begin_parse(r, &p))
         return -1;
-    if (r->s->scan.bare_lf)
+    if (r->scan.bare_lf)
         return err_set(p.e, ERR_SYNTAX, "A line must end with CR LF");
     if (r->cmd->parse && r->cmd->parse(r, &p)) {
         r->bad = p.e->code != ERR_UNSUPPORTED; /* a mailbox name that cannot be */

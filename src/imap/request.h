@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "io/job.h"
 #include "io/pace.h"
+#include "proto/imap/literal.h"
 #include "proto/imap/set.h"
 #include "imap/session.h"
 
@@ -34,6 +35,7 @@ struct request {
     bool uid; /* "UID FETCH" and so on */
 
     /* what came */
+    struct lit_scan scan;
     struct buf text;
     struct imap_literal *literals;
     size_t n_literals, cap_literals;

@@ -11,10 +11,9 @@
 #include "base/uidset.h"
 #include "io/conn.h"
 #include "io/loop.h"
-#include "proto/imap/literal.h"
-#include "store/notice.h"
 #include "store/view.h"
 
+struct idling;
 struct request;
 struct sasl;
 
@@ -59,27 +58,19 @@ struct session {
     struct request *group; /* write commands, the first to be answered first; see group.h */
     struct selected *sel;  /* STATE_SELECTED */
     char *address;         /* who has logged in; NULL before */
-    char *idle_tag;
+    struct idling *idle;   /* MODE_IDLE; see idle.h */
     uint64_t account;
-    struct lit_scan scan;
-    struct notice_sub sub; /* while IDLE */
-    struct link follow;    /* see idle_share.h */
     uint8_t state, mode, enabled;
-    bool running; /* req is at work: input waits */
-    bool waiting; /* req waits for output to drain */
-    bool closing; /* BYE is written */
-    bool subscribed, idle_dirty;
-    bool follows;    /* somebody else looks for it */
-    bool idle_alone; /* it has to look for itself next */
-    bool upgraded;   /* STARTTLS or COMPRESS: what stands behind in the input is not plain text */
-    bool counted;    /* in users.c */
-    bool held;       /* req is complete and runs after the group */
+    bool running;  /* req is at work: input waits */
+    bool waiting;  /* req waits for output to drain */
+    bool closing;  /* BYE is written */
+    bool upgraded; /* STARTTLS or COMPRESS: what stands behind in the input is not plain text */
+    bool counted;  /* in users.c */
+    bool held;     /* req is complete and runs after the group */
     bool is_admin;
     bool plus; /* "+ OK" for req's literal is written after the group */
     uint8_t group_n, group_out;
-    uint8_t line_n;
-    char line[10]; /* of MODE_IDLE */
-    uint16_t bad;  /* commands refused in a row */
+    uint16_t bad; /* commands refused in a row */
     uint16_t failed_logins;
     int64_t opened_ms;
     uint64_t bytes_in, bytes_out;

@@ -49,7 +49,9 @@ void *conn_service(struct conn *c); /* what the listener was given */
 struct loop *conn_loop(struct conn *c);
 struct slice conn_peer(struct conn *c); /* "192.0.2.1" or "2001:db8::1" or "local" */
 unsigned conn_peer_port(struct conn *c);
-struct slice conn_local(struct conn *c); /* the address the peer connected to */
+/* The address the peer connected to, as conn_peer tells the other. */
+enum { CONN_ADDRESS = 46 };
+void conn_local(struct conn *c, char ret[CONN_ADDRESS]);
 unsigned conn_local_port(struct conn *c);
 bool conn_is_loopback(struct conn *c);                /* of the peer, after PROXY */
 const struct sockaddr *conn_sockaddr(struct conn *c); /* of the peer, after PROXY */
@@ -111,7 +113,7 @@ void conn_start_client_tls(struct conn *c, struct slice name, bool verify);
 struct conn_info {
     uint64_t id;
     char listener[32]; /* "imaps"; "" for outgoing ones */
-    char peer[46];
+    char peer[CONN_ADDRESS];
     unsigned peer_port;
     char login[320]; /* empty before a login */
     char tls[64];    /* conn_tls_summary */

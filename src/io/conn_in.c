@@ -25,10 +25,10 @@ int conn_plain_pull(struct conn *c, struct slice *ret)
 {
     if (c->tls_on)
         return conn_tls_pull(c, ret);
-    if (c->wire.n == 0)
+    if (c->loop->wire.n == 0)
         return 0;
-    *ret = c->wire;
-    c->wire = SNONE;
+    *ret = c->loop->wire;
+    c->loop->wire = SNONE;
     return 1;
 }
 
@@ -144,7 +144,7 @@ void conn_take_input(struct conn *c)
     if (c->offer && c->state == CONN_OPEN && !conn_blocked(c))
         offer_pending(c);
     if (kept)
-        c->wire = buf_slice(&c->keep);
+        c->loop->wire = buf_slice(&c->keep);
     while (!conn_blocked(c) && total < TURN_MAX) {
         if (!step(c, &total))
             break;
@@ -153,17 +153,17 @@ void conn_take_input(struct conn *c)
         conn_ready(c);
     if (c->tls_wanted || c->ending || c->state == CONN_FLUSHING) {
         if (c->tls_wanted)
-            drop_behind_starttls(c, c->wire.n);
-        c->wire = SNONE;
+            drop_behind_starttls(c, c->loop->wire.n);
+        c->loop->wire = SNONE;
         buf_done(&c->pending);
     }
     if (c->zip)
         conn_zip_settle(c);
     if (kept)
-        buf_drop(&c->keep, kept - c->wire.n);
-    else if (c->wire.n)
-        BUG_IF(buf_add(&c->keep, c->wire));
-    c->wire = SNONE;
+        buf_drop(&c->keep, kept - c->loop->wire.n);
+    else if (c->loop->wire.n)
+        BUG_IF(buf_add(&c->keep, c->loop->wire));
+    c->loop->wire = SNONE;
     if (c->keep.n == 0)
         buf_done(&c->keep);
     wire_end(c);
@@ -204,7 +204,7 @@ void conn_readable(struct conn *c)
             c->tls_freed = false;
             conn_arm(c);
         }
-        c->wire = slice_of(c->loop->read_buf, (size_t)n);
+        c->loop->wire = slice_of(c->loop->read_buf, (size_t)n);
         conn_take_input(c);
     } else if (n == 0) {
         peer_closed(c);
@@ -218,7 +218,7 @@ void conn_lingering(struct conn *c)
     ssize_t n = recv(c->fd, c->loop->read_buf, sizeof(c->loop->read_buf), 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    c->lingered += n > 0 ? (size_t)n : 0;
+    c->lingered += n > 0 ? (uint32_t)n : 0;
     if (n <= 0 || c->lingered > LINGER_MAX)
         conn_end(c, CONN_END_LOCAL, "lingered");
 }

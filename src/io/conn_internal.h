@@ -1,9 +1,9 @@
 /* conn_internal.h - the connection as conn*.c share it.
 
-   From the wire inwards: wire (what recv gave, in the loop's read_buf, the rest kept in `keep`),
-   TLS (a BIO that reads `wire` and writes to wire_buf), DEFLATE, then `pending`: what the server
-   left. Outwards: `out` (chunks that the server wrote), DEFLATE, TLS, wire_buf of the loop, and
-   `wire_out` for what the socket did not take. */
+   From the wire inwards: loop->wire (what recv gave, in the loop's read_buf, the rest kept in
+   `keep`), TLS (a BIO that reads `wire` and writes to wire_buf), DEFLATE, then `pending`: what the
+   server left. Outwards: `out` (chunks that the server wrote), DEFLATE, TLS, wire_buf of the loop,
+   and `wire_out` for what the socket did not take. */
 #pragma once
 
 #include <netinet/in.h>
@@ -52,28 +52,28 @@ struct conn {
     uint64_t bytes_in, bytes_out; /* on the wire */
     int64_t opened;               /* clock_mono_ms */
     int fd;
+    uint32_t lingered; /* bytes thrown away since our end is shut */
+    uint32_t idle_ms;
     uint8_t state;
-    uint8_t why; /* enum conn_end, once ending or flushing */
-    bool ending; /* closed() is due */
-    bool paused, offer, eof, half_closed, in_input;
-    bool poll_read, poll_write;
-    bool tls_wanted;                           /* STARTTLS: when the output is gone */
-    bool is_unix, starttls, tls_on, tls_freed; /* tls_on: bytes go through TLS from here on */
+    uint8_t why;     /* enum conn_end, once ending or flushing */
+    bool ending : 1; /* closed() is due */
+    bool paused : 1, offer : 1, eof : 1, half_closed : 1, in_input : 1;
+    bool poll_read : 1, poll_write : 1;
+    bool is_unix : 1, starttls : 1;
+    bool tls_wanted : 1;            /* STARTTLS: when the output is gone */
+    bool tls_on : 1, tls_freed : 1; /* tls_on: bytes go through TLS from here on */
     struct sockaddr_small peer, local;
-    char peer_text[46], local_text[46];
+    char peer_text[CONN_ADDRESS];
     char *end_text;
     int64_t last_in,
-        last_out; /* clock_mono_ms; last_out: of progress or of the first byte unsent */
-    int64_t idle_ms, deadline; /* deadline: of connecting, handshake, linger; 0: none */
+        last_out;     /* clock_mono_ms; last_out: of progress or of the first byte unsent */
+    int64_t deadline; /* of connecting, handshake, linger; 0: none */
 
-    struct slice wire; /* being taken in: in loop->read_buf or keep */
     struct buf keep, pending;
 
     struct out_chunk *out, *out_last;
     size_t out_n, out_plain; /* unsent in chunks; of these the first so many are not deflated */
     struct buf wire_out;
-    size_t lingered;
-
     struct conn_tls *tls;
     struct conn_zip *zip;
 };

@@ -29,7 +29,7 @@ int proxy_step(struct conn *c)
     struct proxy_header h;
     struct err e = {0};
     size_t before = c->pending.n;
-    struct slice in = slice_sub(c->wire, 0, PROXY_HEADER_MAX - before);
+    struct slice in = slice_sub(c->loop->wire, 0, PROXY_HEADER_MAX - before);
     c->pending.max = PROXY_HEADER_MAX;
     if (buf_add(&c->pending, in)) {
         conn_end(c, CONN_END_LOCAL, "PROXY header too long");
@@ -37,7 +37,7 @@ int proxy_step(struct conn *c)
     }
     ptrdiff_t n = proxy_header_parse(buf_slice(&c->pending), &h, &e);
     if (n == 0) {
-        c->wire = slice_from(c->wire, in.n);
+        c->loop->wire = slice_from(c->loop->wire, in.n);
         return -1;
     }
     buf_done(&c->pending);
@@ -46,7 +46,7 @@ int proxy_step(struct conn *c)
         conn_end(c, CONN_END_LOCAL, "%s", e.text);
         return -1;
     }
-    c->wire = slice_from(c->wire, (size_t)n - before);
+    c->loop->wire = slice_from(c->loop->wire, (size_t)n - before);
     if (take_address(c, &h))
         return -1;
     metric_add(&metric_proxy_headers, 0, 1);

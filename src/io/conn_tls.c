@@ -23,23 +23,24 @@ METRIC_COUNTER_BY(tls_handshakes, "result", "full resumed failed", "TLS handshak
 struct conn_tls {
     SSL *ssl; /* NULL: to be made */
     bool client, verify, done;
-    char *name; /* client */
-    char summary[72];
-    char sni[256], alpn[32];
+    char *name;       /* client */
+    char summary[48]; /* "TLSv1.2 ECDHE-ECDSA-CHACHA20-POLY1305" is the longest */
 };
+/* Beside what OpenSSL takes, which is 13 KB. */
+_Static_assert(sizeof(struct conn_tls) <= 72, "TLS is large enough");
 
 /* --- the BIO ------------------------------------------------------------------------------ */
 static int bio_read(BIO *b, char *out, int n)
 {
     struct conn *c = BIO_get_data(b);
     BIO_clear_retry_flags(b);
-    if (c->wire.n == 0) {
+    if (c->loop->wire.n == 0) {
         BIO_set_retry_read(b);
         return -1;
     }
-    size_t take = (size_t)n < c->wire.n ? (size_t)n : c->wire.n;
-    memcpy(out, c->wire.p, take);
-    c->wire = slice_from(c->wire, take);
+    size_t take = (size_t)n < c->loop->wire.n ? (size_t)n : c->loop->wire.n;
+    memcpy(out, c->loop->wire.p, take);
+    c->loop->wire = slice_from(c->loop->wire, take);
     return (int)take;
 }
 
@@ -132,14 +133,8 @@ static void failed(struct conn *c)
 
 static void note_session(struct conn_tls *t)
 {
-    const unsigned char *alpn;
-    unsigned alpn_n;
-    const char *sni = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
     snprintf(t->summary, sizeof(t->summary), "%s %s", SSL_get_version(t->ssl),
              SSL_get_cipher_name(t->ssl));
-    snprintf(t->sni, sizeof(t->sni), "%s", sni ? sni : "");
-    SSL_get0_alpn_selected(t->ssl, &alpn, &alpn_n);
-    snprintf(t->alpn, sizeof(t->alpn), "%.*s", alpn ? (int)alpn_n : 0, (const char *)alpn);
     metric_add(&metric_tls_handshakes, SSL_session_reused(t->ssl) ? 1 : 0, 1);
     metric_add(&metric_tls_versions, SSL_version(t->ssl) == TLS1_3_VERSION, 1);
 }
@@ -275,12 +270,18 @@ struct slice conn_tls_summary(struct conn *c)
 
 struct slice conn_tls_sni(struct conn *c)
 {
-    return slice_str(c->tls ? c->tls->sni : "");
+    const char *name =
+        conn_is_tls(c) ? SSL_get_servername(c->tls->ssl, TLSEXT_NAMETYPE_host_name) : NULL;
+    return slice_str(name ? name : "");
 }
 
 struct slice conn_tls_alpn(struct conn *c)
 {
-    return slice_str(c->tls ? c->tls->alpn : "");
+    const unsigned char *name = NULL;
+    unsigned n = 0;
+    if (conn_is_tls(c))
+        SSL_get0_alpn_selected(c->tls->ssl, &name, &n);
+    return slice_of(name, n);
 }
 
 /* RFC 9266 2 and 4.2: under TLS 1.2 only with the extended master secret. */

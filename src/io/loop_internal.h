@@ -44,6 +44,7 @@ struct loop {
     struct timer rest; /* loop_rest.c */
     int64_t rest_cpu;
 
+    struct slice wire; /* of the connection that takes input: in read_buf or its `keep` */
     char read_buf[LOOP_READ_SIZE];
     char plain_buf[LOOP_PLAIN_SIZE];
     char zip_buf[LOOP_ZIP_SIZE];

@@ -4,6 +4,7 @@
 #include "io/testing.h"
 
 #include "base/clock.h"
+#include "io/loop_internal.h"
 
 static void start(unsigned n)
 {
@@ -209,6 +210,18 @@ static void a_job_after_the_stop_is_refused(void **state)
     assert_int_equal(t.job.err.code, ERR_BUSY);
 }
 
+/* --- memory goes back ----------------------------------------------------------------------- */
+static void memory_goes_back_at_rest(void **state)
+{
+    (void)state;
+    assert_false(rest_wants_trim(0, 0, 1000));                     /* nothing was done */
+    assert_false(rest_wants_trim(REST_WORKED_MS - 1, 0, 1000000)); /* hardly anything */
+    assert_false(rest_wants_trim(5000, REST_QUIET_MS, 1000));      /* it works */
+    assert_true(rest_wants_trim(5000, REST_QUIET_MS - 1, 1000));   /* it rests */
+    assert_true(rest_wants_trim(REST_WORKED_MS, 0, 1000));         /* the least */
+    assert_true(rest_wants_trim(60000, 1000, REST_LATEST_MS));     /* it never rests */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +230,7 @@ int main(void)
         cmocka_unit_test(jobs_move_between_places_and_come_home),
         cmocka_unit_test(one_thread_runs_jobs_in_order),
         cmocka_unit_test(a_job_after_the_stop_is_refused),
+        cmocka_unit_test(memory_goes_back_at_rest),
     };
     return RUN_TESTS(tests);
 }

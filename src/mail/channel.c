@@ -57,7 +57,7 @@ static void set_open(struct channel *c)
 static void on_opened(struct conn *conn)
 {
     struct channel *c = conn_user(conn);
-    snprintf(c->local, sizeof(c->local), "%.*s", SARG(conn_local(conn)));
+    conn_local(conn, c->local);
     change(conn_user(conn), set_open);
 }
 
