@@ -17,7 +17,7 @@ static void append_free(void *state)
     struct append *a = state;
     for (size_t i = 0; i < a->args.n; i++)
         if (a->ready[i])
-            message_ready_unref(a->ready[i]);
+            message_ready_free(a->ready[i]);
 }
 
 int cmd_append_parse(struct request *r, struct imap_parser *p)

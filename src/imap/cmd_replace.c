@@ -20,7 +20,7 @@ static void replace_free(void *state)
 {
     struct replace *p = state;
     if (p->ready)
-        message_ready_unref(p->ready);
+        message_ready_free(p->ready);
 }
 
 /* seq-number: RFC 9051 9 */

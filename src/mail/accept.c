@@ -475,10 +475,10 @@ void mail_accept_start(struct mail_accept *m)
 
 void mail_accept_done(struct mail_accept *m)
 {
-    message_ready_unref(m->ready);
+    message_ready_free(m->ready);
     m->ready = NULL;
     for (size_t i = 0; i < m->n_reports; i++)
-        message_ready_unref(m->reports[i].ready);
+        message_ready_free(m->reports[i].ready);
     m->n_reports = 0;
     spool_done(&m->body);
 }

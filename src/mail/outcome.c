@@ -113,7 +113,7 @@ struct reports {
 static void reports_done(struct reports *w)
 {
     for (size_t i = 0; i < w->n; i++)
-        message_ready_unref(w->list[i].ready);
+        message_ready_free(w->list[i].ready);
     w->n = 0;
 }
 

@@ -186,7 +186,7 @@ static void deliver_here(struct queue_run *r)
         else
             set_by_err(r, i, MAIL_DEFERRED, "4.3.0", why);
     }
-    message_ready_unref(ready);
+    message_ready_free(ready);
 }
 
 /* --- onwards ------------------------------------------------------------------------------------

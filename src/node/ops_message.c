@@ -278,7 +278,7 @@ static int import(json_t *args, struct slice payload, json_t **ret, struct buf *
         r = store_write(info.id, import_run, &j, e);
     for (size_t i = 0; i < j.n; i++)
         if (j.m[i].ready)
-            message_ready_unref(j.m[i].ready);
+            message_ready_free(j.m[i].ready);
     if (r == 0)
         *ret = json_pack("{s:I, s:b, s:O}", "uidnext", (json_int_t)j.uidnext, "already",
                          (int)j.already, "failed", failed);

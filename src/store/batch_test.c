@@ -84,7 +84,7 @@ static void run_batch(struct adding *a, unsigned fails_at, unsigned without_agai
     pthread_mutex_unlock(&lock);
     assert_int_equal(atomic_load(&shard_at(0)->commits), commits + 1);
     for (unsigned i = 0; i < JOBS; i++)
-        message_ready_unref(a[i].ready);
+        message_ready_free(a[i].ready);
 }
 
 struct reading {

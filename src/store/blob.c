@@ -3,62 +3,18 @@
 #include "store/blob.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
 #include "store/shard.h"
-
-static struct blob_staged *staged_new(uint64_t size, struct err *e)
-{
-    if (size > (uint64_t)RECORD_FRAMES_MAX * FRAME_SIZE) {
-        err_set(e, ERR_LIMIT, "content of %llu bytes is too large", (unsigned long long)size);
-        return NULL;
-    }
-    struct blob_staged *s = calloc(1, sizeof *s);
-    BUG_IF(!s);
-    s->refs = 1;
-    if (frames_begin(&s->frames, size + 1, store_packs_dir(), e)) {
-        blob_staged_unref(s);
-        return NULL;
-    }
-    return s;
-}
 
 int blob_stage(struct slice content, struct blob_staged **ret, struct err *e)
 {
-    struct blob_staged *s = staged_new(content.n, e);
-    if (!s)
-        return -1;
-    if (frames_whole(&s->frames, content, e) || frames_end(&s->frames, e)) {
-        blob_staged_unref(s);
-        return -1;
-    }
-    *ret = s;
-    return 0;
-}
-
-int blob_stage_fd(int fd, uint64_t size, struct blob_staged **ret, struct err *e)
-{
-    struct blob_staged *s = staged_new(size, e);
-    if (!s)
-        return -1;
-    char part[FRAME_SIZE];
-    int rc = 0;
-    for (uint64_t at = 0; at < size && rc == 0;) {
-        size_t want = size - at < sizeof part ? (size_t)(size - at) : sizeof part;
-        ptrdiff_t n = fd_pread_full(fd, part, want, (int64_t)at);
-        if (n < 0)
-            rc = err_errno(e, ERR_IO, "reading spooled content");
-        else if ((size_t)n < want)
-            rc = err_set(e, ERR_IO, "spooled content is shorter than was said");
-        else
-            rc = frames_feed(&s->frames, slice_of(part, want), e);
-        at += want;
-    }
-    if (rc == 0)
-        rc = frames_end(&s->frames, e);
-    if (rc) {
+    if (content.n > (uint64_t)RECORD_FRAMES_MAX * FRAME_SIZE)
+        return err_set(e, ERR_LIMIT, "content of %zu bytes is too large", content.n);
+    struct blob_staged *s = calloc(1, sizeof *s);
+    BUG_IF(!s);
+    s->refs = 1;
+    if (frames_make(&s->frames, content, content.n + 1, store_packs_dir(), e)) {
         blob_staged_unref(s);
         return -1;
     }
@@ -78,11 +34,6 @@ void blob_staged_unref(struct blob_staged *s)
         return;
     frames_done(&s->frames);
     free(s);
-}
-
-const unsigned char *blob_staged_hash(const struct blob_staged *s)
-{
-    return s->frames.hash;
 }
 
 uint64_t blob_staged_size(const struct blob_staged *s)

@@ -21,11 +21,8 @@ struct blob_ref {
 /* Prepared content, ready for any number of accounts and shards. Reference-counted, thread-safe. */
 struct blob_staged;
 int blob_stage(struct slice content, struct blob_staged **ret, struct err *e);
-/* From a descriptor, for content that was spooled; reads it from its start. */
-int blob_stage_fd(int fd, uint64_t size, struct blob_staged **ret, struct err *e);
 struct blob_staged *blob_staged_ref(struct blob_staged *s);
 void blob_staged_unref(struct blob_staged *s);
-const unsigned char *blob_staged_hash(const struct blob_staged *s);
 uint64_t blob_staged_size(const struct blob_staged *s);
 
 /* In a write job: the record is appended unless the shard has the content; durable with the job. */

@@ -238,7 +238,7 @@ static int mend_narrow(struct checking *c, struct shard *s, struct err *e)
         if (read_ready(&w.en, &w.m, e))
             return -1;
         rc = store_write(w.account, widen_job, &w, e);
-        message_ready_unref(w.m);
+        message_ready_free(w.m);
         if (rc)
             return -1;
         c->r->problems++;
@@ -343,7 +343,7 @@ static int recover(struct checking *c, struct shard *s, const struct finding *f,
     if (message_ready_make(bytes_of(&content), &r.m, e))
         return -1;
     int rc = check_recover(f->account, &r, e);
-    message_ready_unref(r.m);
+    message_ready_free(r.m);
     c->r->repaired++;
     if (f->torn) {
         c->r->lost++;

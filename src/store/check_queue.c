@@ -93,7 +93,7 @@ static int recover_queued(struct checked_shard *cs, struct shard *s, struct queu
     int rc = 0;
     for (size_t i = 0; i < m->n && rc == 0; i++)
         rc = check_recover(m->to[i], &r, e);
-    message_ready_unref(r.m);
+    message_ready_free(r.m);
     return rc;
 }
 

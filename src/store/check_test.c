@@ -77,7 +77,7 @@ static void build(void)
         if (store_write(a, add_all, m, &e) || store_write(a, change_some, NULL, &e))
             fail_msg("%s", e.text);
     for (unsigned i = 0; i < ALL; i++)
-        message_ready_unref(m[i]);
+        message_ready_free(m[i]);
     store_close();
 }
 
@@ -403,7 +403,7 @@ static void queued_mail_without_bytes(void **state)
     assert_int_equal(store_open(&(struct store_config){.dir = test_dir}, &e), 0);
     assert_int_equal(message_ready_make(slice_of(text, n), &m, &e), 0);
     assert_int_equal(store_write(1, queue_one, m, &e), 0);
-    message_ready_unref(m);
+    message_ready_free(m);
     store_close();
     char path[200]; /* its record is the last of the pack: the second of its frames goes */
     struct stat file;

@@ -48,18 +48,6 @@ __attribute__((destructor)) static void hash_free(void)
     hash_kind = NULL;
 }
 
-int frames_begin(struct frames *f, uint64_t max, const char *dir, struct err *e)
-{
-    *f = (struct frames){.max = max, .dir = dir};
-    buf_init(&f->bytes, dir && max > 2 * FRAMES_MOST ? 2 * FRAMES_MOST : (size_t)max);
-    pthread_once(&hash_once, hash_find);
-    f->sha = EVP_MD_CTX_new();
-    BUG_IF(!f->sha);
-    if (!hash_kind || EVP_DigestInit_ex(f->sha, hash_kind, NULL) != 1)
-        return err_set(e, ERR_BUG, "SHA-256 is not available");
-    return 0;
-}
-
 /* Bytes that it takes packed, at `room`; 0: it is stored plain. */
 static size_t pack(struct slice content, char *room)
 {
@@ -69,19 +57,19 @@ static size_t pack(struct slice content, char *room)
     return squeeze(SQUEEZE_MAIL, level, content, room, content.n - content.n * 3 / 10);
 }
 
-/* The frame to be stored at `room`, which has content.n bytes. */
-static struct frame store(struct frames *f, struct slice content, char *room)
+/* The frame to be stored at `room`, which has content.n bytes. *text: NULL, or FRAME_SIZE bytes. */
+static struct frame store(struct slice content, char *room, char **text)
 {
     struct frame fr = {.stored = (uint32_t)content.n};
     struct recode r;
     bool compress = setting_get(&set_store_compress);
     size_t first = compress ? recode_first(content) : content.n;
     if (first < content.n) {
-        if (!f->text)
-            f->text = malloc(FRAME_SIZE);
-        BUG_IF(!f->text);
+        if (!*text)
+            *text = malloc(FRAME_SIZE);
+        BUG_IF(!*text);
         r.bytes = room;
-        r.text = f->text;
+        r.text = *text;
         fr.recoded = recode_apart(content, first, &r);
     }
     size_t at = 0;
@@ -146,14 +134,14 @@ static bool fits(struct frames *f, size_t n)
     return true;
 }
 
-static int frame_add(struct frames *f, struct slice content, struct err *e)
+static int frame_add(struct frames *f, struct slice content, char **text, struct err *e)
 {
     if (!fits(f, content.n) && spill(f, e))
         return -1;
     char *room = content.n <= f->max - f->stored ? buf_space(&f->bytes, content.n) : NULL;
     if (!room)
         return err_set(e, ERR_LIMIT, "content is too large to store");
-    struct frame fr = store(f, content, room);
+    struct frame fr = store(content, room, text);
     f->bytes.n += fr.stored;
     f->stored += fr.stored;
     if (f->n == f->cap) {
@@ -165,63 +153,15 @@ static int frame_add(struct frames *f, struct slice content, struct err *e)
     return 0;
 }
 
-int frames_feed(struct frames *f, struct slice content, struct err *e)
+/* The last ones go to the file, and what doubling took too much goes back. */
+static int settle(struct frames *f, struct err *e)
 {
-    if (EVP_DigestUpdate(f->sha, content.p, content.n) != 1)
-        return err_set(e, ERR_BUG, "SHA-256 failed");
-    f->size += content.n;
-    while (content.n) {
-        if (f->part_n == 0 && content.n >= FRAME_SIZE) {
-            if (frame_add(f, slice_sub(content, 0, FRAME_SIZE), e))
-                return -1;
-            content = slice_from(content, FRAME_SIZE);
-            continue;
-        }
-        size_t n = FRAME_SIZE - f->part_n < content.n ? FRAME_SIZE - f->part_n : content.n;
-        if (!f->part)
-            f->part = malloc(FRAME_SIZE);
-        BUG_IF(!f->part);
-        memcpy(f->part + f->part_n, content.p, n);
-        f->part_n += n;
-        content = slice_from(content, n);
-        if (f->part_n == FRAME_SIZE) {
-            f->part_n = 0;
-            if (frame_add(f, slice_of(f->part, FRAME_SIZE), e))
-                return -1;
-        }
-    }
-    return 0;
-}
-
-int frames_whole(struct frames *f, struct slice content, struct err *e)
-{
-    if (EVP_DigestUpdate(f->sha, content.p, content.n) != 1)
-        return err_set(e, ERR_BUG, "SHA-256 failed");
-    f->size += content.n;
-    for (size_t at = 0; at < content.n; at += FRAME_SIZE)
-        if (frame_add(f, slice_sub(content, at, at + FRAME_SIZE), e))
-            return -1;
-    return 0;
-}
-
-int frames_end(struct frames *f, struct err *e)
-{
-    if (f->part_n && frame_add(f, slice_of(f->part, f->part_n), e))
-        return -1;
-    if (EVP_DigestFinal_ex(f->sha, f->hash, NULL) != 1)
-        return err_set(e, ERR_BUG, "SHA-256 failed");
-    free(f->part);
-    free(f->text);
-    f->part = f->text = NULL;
-    f->part_n = 0;
-    EVP_MD_CTX_free(f->sha);
-    f->sha = NULL;
     if (f->in_file) {
         if (spill(f, e))
             return -1;
         buf_done(&f->bytes);
     }
-    if (f->bytes.n) { /* give back what doubling took too much */
+    if (f->bytes.n) {
         char *p = realloc(f->bytes.p, f->bytes.n);
         if (p) {
             f->bytes.p = p;
@@ -231,13 +171,30 @@ int frames_end(struct frames *f, struct err *e)
     return 0;
 }
 
+int frames_make(struct frames *f, struct slice content, uint64_t max, const char *dir,
+                struct err *e)
+{
+    char *text = NULL;
+    int rc = 0;
+    *f = (struct frames){.size = content.n, .max = max, .dir = dir};
+    buf_init(&f->bytes, dir && max > 2 * FRAMES_MOST ? 2 * FRAMES_MOST : (size_t)max);
+    pthread_once(&hash_once, hash_find);
+    if (!hash_kind || EVP_Digest(content.p, content.n, f->hash, NULL, hash_kind, NULL) != 1)
+        rc = err_set(e, ERR_BUG, "SHA-256 failed");
+    for (size_t at = 0; rc == 0 && at < content.n; at += FRAME_SIZE)
+        rc = frame_add(f, slice_sub(content, at, at + FRAME_SIZE), &text, e);
+    free(text);
+    if (rc == 0)
+        rc = settle(f, e);
+    if (rc)
+        frames_done(f);
+    return rc;
+}
+
 void frames_done(struct frames *f)
 {
     memory_done(f);
     free(f->table);
-    free(f->part);
-    free(f->text);
-    EVP_MD_CTX_free(f->sha);
     if (f->in_file)
         close(f->file);
     *f = (struct frames){0};

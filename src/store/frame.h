@@ -34,23 +34,16 @@ struct frames {
     struct buf bytes; /* the stored frames, one after the other, when they are not in the file */
     bool in_file;
     int file; /* without a name */
-    /* while it is being made */
+    /* while they are being made */
     uint64_t max;
     const char *dir; /* what is too much for memory goes to a file here; NULL: stays in memory */
     size_t granted;  /* of store.staging_memory */
-    char *part;      /* a frame not yet full */
-    size_t part_n;
-    char *text; /* of a frame that is recoded */
-    void *sha;
 };
 
-/* max: limit on the stored bytes; dir: see above, lives as long. Feed any pieces, then end;
-   ERR_LIMIT when memory or limit fail, ERR_IO. frames_done is right at any point. frames_whole is
-   frames_feed for content that comes in one piece. */
-int frames_begin(struct frames *f, uint64_t max, const char *dir, struct err *e);
-int frames_feed(struct frames *f, struct slice content, struct err *e);
-int frames_whole(struct frames *f, struct slice content, struct err *e);
-int frames_end(struct frames *f, struct err *e);
+/* max: limit on the stored bytes; dir: see above. ERR_LIMIT when memory or limit fail, ERR_IO; then
+   there is nothing to be done. */
+int frames_make(struct frames *f, struct slice content, uint64_t max, const char *dir,
+                struct err *e);
 void frames_done(struct frames *f);
 /* The stored frames of one that is in a file, to another file. -1 with errno. */
 int frames_copy(const struct frames *f, int to, uint64_t at);

@@ -51,7 +51,7 @@ static void *deliver(void *arg)
         if (message_ready_make(slice_of(bodies[i], body_n[i]), &a.m, &e) ||
             store_write(1 + id % ACCOUNTS, test_add_job, &a, &e))
             _exit(9);
-        message_ready_unref(a.m);
+        message_ready_free(a.m);
         if (write(ack_fd, &id, sizeof id) != sizeof id)
             _exit(8);
     }

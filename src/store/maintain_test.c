@@ -238,7 +238,7 @@ static void a_failed_sync_is_never_tried_again(void **state)
         }
         test_store_again();
     }
-    message_ready_unref(a.m);
+    message_ready_free(a.m);
     free(b);
     test_store_close();
 }
@@ -271,7 +271,7 @@ static void a_failed_job_leaves_nothing(void **state)
     assert_int_equal(message_open(&en, &m, &e), 0);
     assert_bytes(m, 1);
     message_close(m);
-    message_ready_unref(a.m);
+    message_ready_free(a.m);
     free(b);
     test_store_close();
 }
@@ -331,7 +331,7 @@ static bool refused(void)
     assert_int_equal(message_ready_make(S("Subject: x\r\n\r\n"), &a.m, &e), 0);
     int rc = store_write(ACCOUNT, test_add_job, &a, &e);
     assert_true(rc == 0 || e.code == ERR_BUSY);
-    message_ready_unref(a.m);
+    message_ready_free(a.m);
     return rc != 0;
 }
 

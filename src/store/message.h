@@ -6,15 +6,14 @@
 #include "store/entry.h"
 
 /* A message made ready: everything the writer needs, computed once, used for any number of
-   recipients. Reference-counted and immutable. */
+   recipients. Immutable. */
 struct message_ready;
 
 /* bytes: whole message, CRLF line ends, as it is to be read back. ERR_LIMIT over
    store.message_max. The bytes are not needed after. */
 int message_ready_make(struct slice bytes, struct message_ready **ret, struct err *e);
 int message_ready_make_fd(int fd, uint64_t size, struct message_ready **ret, struct err *e);
-struct message_ready *message_ready_ref(struct message_ready *m);
-void message_ready_unref(struct message_ready *m);
+void message_ready_free(struct message_ready *m);
 uint64_t message_ready_size(const struct message_ready *m);
 
 struct message_add {

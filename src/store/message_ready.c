@@ -101,9 +101,8 @@ int message_ready_make(struct slice bytes, struct message_ready **ret, struct er
                        (long long)setting_get(&set_store_message_max));
     struct message_ready *m = calloc(1, sizeof *m);
     BUG_IF(!m);
-    m->refs = 1;
     if (work_out(m, bytes, e) || blob_stage(bytes, &m->staged, e)) {
-        message_ready_unref(m);
+        message_ready_free(m);
         return -1;
     }
     *ret = m;
@@ -125,15 +124,9 @@ int message_ready_make_fd(int fd, uint64_t size, struct message_ready **ret, str
     return rc;
 }
 
-struct message_ready *message_ready_ref(struct message_ready *m)
+void message_ready_free(struct message_ready *m)
 {
-    atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
-    return m;
-}
-
-void message_ready_unref(struct message_ready *m)
-{
-    if (!m || atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) != 1)
+    if (!m)
         return;
     blob_staged_unref(m->staged);
     buf_done(&m->envelope);

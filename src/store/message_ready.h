@@ -5,7 +5,6 @@
 #include "store/thread.h"
 
 struct message_ready {
-    _Atomic unsigned refs;
     struct blob_staged *staged;
     bool has_date;
     int64_t sent_at; /* ms */

@@ -101,7 +101,7 @@ static void quota_and_spool(void **state)
     a.how.no_quota = true; /* and the guard was rolled back with it */
     assert_int_equal(store_write(ACCOUNT, test_add_job, &a, &e), 0);
     assert_int_equal(a.uid, 3);
-    message_ready_unref(a.m);
+    message_ready_free(a.m);
     assert_int_equal(account_over_quota(99, 1 << 30), false);
     test_store_close();
 }
@@ -159,7 +159,7 @@ static void outbox_drains(void **state)
     outbox_on_added(note_added);
     assert_int_equal(message_ready_make(S("Subject: x\r\n\r\nout"), &s.m, &e), 0);
     assert_int_equal(store_write(ACCOUNT, send_job, &s, &e), 0);
-    message_ready_unref(s.m);
+    message_ready_free(s.m);
     unsigned shard = ACCOUNT % 2;
     assert_int_equal(added, (int)shard + 1);
     test_store_again();
@@ -354,7 +354,7 @@ static void large_messages_are_not_held(void **state)
     entry_walk_close(w);
     txn_end(t);
     for (size_t i = 0; i < LARGE; i++)
-        message_ready_unref(m[i]);
+        message_ready_free(m[i]);
     store_close();
     assert_int_equal(store_check(test_dir, false, NULL, NULL, NULL, &r, &e), 0);
     assert_int_equal(r.problems, 0);
@@ -372,17 +372,15 @@ static void some_large_messages_are_held(void **state)
     set_staging(S("2500000"));
     for (int turn = 0; turn < 2; turn++) {
         for (size_t i = 0; i < SOME; i++) {
-            assert_int_equal(frames_begin(&f[i], SIZE + 1, "/tmp", &e), 0);
-            assert_int_equal(frames_whole(&f[i], slice_of(p, SIZE), &e), 0);
-            assert_int_equal(frames_end(&f[i], &e), 0);
+            assert_int_equal(frames_make(&f[i], slice_of(p, SIZE), SIZE + 1, "/tmp", &e), 0);
             assert_int_equal(f[i].stored, SIZE);
             assert_int_equal(f[i].in_file, i >= 2);
         }
         for (size_t i = 0; i < SOME; i++)
             frames_done(&f[i]);
     }
-    assert_int_equal(frames_begin(&f[0], large_size[1] + 1, "/tmp", &e), 0);
-    assert_int_equal(frames_whole(&f[0], slice_of(p, large_size[1]), &e), 0);
+    struct slice large = slice_of(p, large_size[1]);
+    assert_int_equal(frames_make(&f[0], large, large.n + 1, "/tmp", &e), 0);
     assert_true(f[0].in_file); /* more than one message gets */
     frames_done(&f[0]);
     free(p);
@@ -395,14 +393,11 @@ static void no_room_for_a_large_message(void **state)
     struct frames f;
     char *p = large_text(1);
     set_staging(S("0"));
-    assert_int_equal(frames_begin(&f, large_size[1], "/nowhere/at/all", &e), 0);
-    assert_int_equal(frames_feed(&f, slice_of(p, large_size[1]), &e), -1);
+    struct slice large = slice_of(p, large_size[1]);
+    assert_int_equal(frames_make(&f, large, large.n, "/nowhere/at/all", &e), -1);
     assert_int_equal(e.code, ERR_IO);
-    frames_done(&f);
-    assert_int_equal(frames_begin(&f, large_size[1] - 1, "/tmp", &e), 0);
-    assert_true(frames_feed(&f, slice_of(p, large_size[1]), &e) || frames_end(&f, &e));
+    assert_int_equal(frames_make(&f, large, large.n - 1, "/tmp", &e), -1);
     assert_int_equal(e.code, ERR_LIMIT);
-    frames_done(&f);
     free(p);
 }
 
@@ -425,10 +420,10 @@ static void what_is_too_large_is_refused(void **state)
     assert_int_equal(e.code, ERR_IO);
     assert_int_equal(message_ready_make(slice_of(p, 65536), &m, &e), 0);
     assert_int_equal(message_ready_size(m), 65536);
-    message_ready_unref(m);
+    message_ready_free(m);
     assert_int_equal(message_ready_make_fd(-1, 0, &m, &e), 0); /* nothing is to be read */
     assert_int_equal(message_ready_size(m), 0);
-    message_ready_unref(m);
+    message_ready_free(m);
     free(p);
     assert_int_equal(setting_parse(max, S("50M"), &e), 0);
     test_store_close();

@@ -35,14 +35,11 @@ static void fill(char *p, size_t n, unsigned mode)
             p[i] = "The quick brown fox jumps over the lazy dog.\r\n"[(i * mode) % 46];
 }
 
-static uint64_t put(int fd, uint64_t mark, uint64_t at, struct slice content, size_t step)
+static uint64_t put(int fd, uint64_t mark, uint64_t at, struct slice content)
 {
     struct frames f;
     struct err e = {0};
-    assert_int_equal(frames_begin(&f, (size_t)64 << 20, NULL, &e), 0);
-    for (size_t i = 0; i < content.n; i += step)
-        assert_int_equal(frames_feed(&f, slice_sub(content, i, i + step), &e), 0);
-    assert_int_equal(frames_end(&f, &e), 0);
+    assert_int_equal(frames_make(&f, content, (size_t)64 << 20, NULL, &e), 0);
     struct record_origin o = {7, 9, 11};
     BUF_SCOPE head = {0};
     record_head(&f, &o, mark, &head);
@@ -77,7 +74,7 @@ static void what_is_written_is_read(void **state)
         for (size_t i = 0; i < 8; i++) {
             starts[k++] = at;
             fill(content, sizes[i], mode);
-            uint64_t next = put(fd, mark, at, slice_of(content, sizes[i]), i % 2 ? 1000 : 300000);
+            uint64_t next = put(fd, mark, at, slice_of(content, sizes[i]));
             if (mode && sizes[i] > 1000)
                 assert_true(next - at < sizes[i]);
             struct record r;
@@ -145,7 +142,7 @@ static void every_damaged_byte_is_noticed(void **state)
     char content[700];
     fill(content, sizeof content, 1);
     fill(content + 300, 400, 3);
-    uint64_t end = put(fd, mark_of(fd), PACK_HEAD, slice_of(content, sizeof content), 64);
+    uint64_t end = put(fd, mark_of(fd), PACK_HEAD, slice_of(content, sizeof content));
     for (uint64_t at = PACK_HEAD; at < end; at++) {
         char c, d;
         assert_int_equal(pread(fd, &c, 1, (off_t)at), 1);
@@ -191,12 +188,12 @@ static void what_a_stranger_wrote_is_no_record(void **state)
     assert_int_equal(pack_create(dir, 3, 8, &fd, &e), 0);
     uint64_t mark = mark_of(fd), guess = mark ^ 1;
     static char planted[70000];
-    uint64_t n = put(own, guess, 0, S("From: x\r\n\r\nplanted\r\n"), 64);
+    uint64_t n = put(own, guess, 0, S("From: x\r\n\r\nplanted\r\n"));
     assert_true(n < sizeof planted - 600);
     fill(planted, sizeof planted, 0); /* so that it is stored plain */
     assert_int_equal(pread(own, planted + 300, (size_t)n, 0), n);
-    uint64_t next = put(fd, mark, PACK_HEAD, slice_of(planted, sizeof planted), 64);
-    uint64_t end = put(fd, mark, next, S("another message"), 64);
+    uint64_t next = put(fd, mark, PACK_HEAD, slice_of(planted, sizeof planted));
+    uint64_t end = put(fd, mark, next, S("another message"));
     uint64_t data = PACK_HEAD + RECORD_HEAD + 2 * RECORD_FRAME;
     assert_int_equal(record_search(fd, guess, PACK_HEAD + 1, end), data + 300); /* it is there */
     assert_int_equal(record_search(fd, mark, PACK_HEAD + 1, end), next);
@@ -223,7 +220,7 @@ static void a_mark_is_found_again(void **state)
     assert_int_equal(pack_create(dir, 9, 6, &other, &e), 0);
     uint64_t mark = mark_of(fd);
     assert_int_equal(mark_of(other), mark); /* a shard has one */
-    put(fd, mark, PACK_HEAD, S("a message"), 64);
+    put(fd, mark, PACK_HEAD, S("a message"));
     assert_int_equal(unlinkat(AT_FDCWD, file_path(6), 0), 0);
     for (unsigned i = 0; i < 2; i++) {
         AUTO_FD again = -1;
@@ -249,7 +246,7 @@ static void a_copied_head_gets_the_mark_of_its_pack(void **state)
     AUTO_FD fd = -1;
     assert_int_equal(pack_create(dir, 3, 5, &fd, &e), 0);
     uint64_t mark = mark_of(fd);
-    uint64_t end = put(fd, ~mark, PACK_HEAD, S("a message"), 64);
+    uint64_t end = put(fd, ~mark, PACK_HEAD, S("a message"));
     assert_int_equal(record_search(fd, mark, PACK_HEAD, end), end);
     char head[RECORD_HEAD + RECORD_FRAME];
     assert_int_equal(pread(fd, head, sizeof head, PACK_HEAD), sizeof head);

@@ -196,7 +196,7 @@ static void the_log_tells_every_state(void **state)
         text[n] = state_now(&moment[n]);
         n++;
     }
-    message_ready_unref(m);
+    message_ready_free(m);
     for (size_t i = 0; i < n; i++) {
         char *then = state_then(moment[i]);
         if (strcmp(then, text[i]) != 0)

@@ -174,9 +174,7 @@ static void frames_of_all_kinds(void **state)
                    (int)(some() & 1));
             buf_adds(&m, "--=_a boundary\r\n");
         }
-        assert_int_equal(frames_begin(&f, m.n + 1, NULL, &e), 0);
-        assert_int_equal(frames_whole(&f, buf_slice(&m), &e), 0);
-        assert_int_equal(frames_end(&f, &e), 0);
+        assert_int_equal(frames_make(&f, buf_slice(&m), m.n + 1, NULL, &e), 0);
         char *stored = f.bytes.p;
         for (size_t k = 0; k < f.n; k++) {
             struct slice want = slice_sub(buf_slice(&m), k * FRAME_SIZE, (k + 1) * FRAME_SIZE);
@@ -274,9 +272,7 @@ static void without_compression_nothing_is_recoded(void **state)
         BUF_SCOPE m = {0};
         attach(&m, 5000, 76, "\r\n", PICTURE);
         assert_int_equal(setting_parse(compress, on ? S("yes") : S("no"), &e), 0);
-        assert_int_equal(frames_begin(&f, m.n + 1, NULL, &e), 0);
-        assert_int_equal(frames_whole(&f, buf_slice(&m), &e), 0);
-        assert_int_equal(frames_end(&f, &e), 0);
+        assert_int_equal(frames_make(&f, buf_slice(&m), m.n + 1, NULL, &e), 0);
         assert_true(f.table[0].recoded == on);
         assert_true(on ? f.stored < 5020 : f.stored == m.n);
         frames_done(&f);

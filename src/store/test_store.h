@@ -64,7 +64,7 @@ __attribute__((unused)) static uint32_t test_add(uint64_t account, uint64_t coll
         .how = {.collection = collection, .prefix = prefix, .flags = {.system = flags}}};
     if (message_ready_make(text, &a.m, &e) || store_write(account, test_add_job, &a, &e))
         fail_msg("%s", e.text);
-    message_ready_unref(a.m);
+    message_ready_free(a.m);
     return a.uid;
 }
 
