@@ -1,12 +1,13 @@
-/* charset.c - readers that turn bytes of a charset into UTF-8. UTF-8, windows-1252 and the guess
-   are done here; HZ and ISO-2022-JP are taken apart here and go as GB18030 and CP932 through iconv,
-   so that no escape sequence of a stranger reaches a stateful converter for them; the rest is
-   iconv. */
+/* charset.c - readers that turn bytes of a charset into UTF-8. UTF-8, windows-1252, the guess
+   and UTF-7 are done here; HZ and ISO-2022-JP are taken apart here and go as GB18030 and CP932
+   through iconv, so that no escape sequence of a stranger reaches a stateful converter for them;
+   the rest is iconv. */
 #include "format/charset.h"
 
 #include <errno.h>
 #include <iconv.h>
 
+#include "base/base64.h"
 #include "base/utf8.h"
 #include "format/charset_names.h"
 
@@ -336,6 +337,60 @@ static void feed_hz(struct charset_reader *r, struct slice in, struct buf *out)
     stage_flush(&st);
 }
 
+/* --- UTF-7 (RFC 2152): base 64 of UTF-16 between "+" and what is no digit of it --- */
+
+enum { UTF7_PLAIN, UTF7_PLUS, UTF7_RUN };
+
+static void utf7_unit(struct charset_reader *r, uint32_t unit, struct buf *out)
+{
+    bool low = (unit & 0xfc00) == 0xdc00;
+    if (r->utf7.high && !low)
+        utf8_add(out, 0xfffd);
+    if (low)
+        unit = r->utf7.high ? 0x10000 + ((r->utf7.high & 0x3ff) << 10) + (unit & 0x3ff) : 0xfffd;
+    r->utf7.high = (unit & 0xfffffc00) == 0xd800 ? unit : 0;
+    if (!r->utf7.high)
+        utf8_add(out, unit);
+}
+
+/* A run that ends inside a character, or in bits that are not zero. */
+static void utf7_end(struct charset_reader *r, struct buf *out)
+{
+    if (r->mode == UTF7_PLUS || r->utf7.high || r->utf7.have >= 6 || r->utf7.bits)
+        utf8_add(out, 0xfffd);
+    memset(&r->utf7, 0, sizeof(r->utf7));
+    r->mode = UTF7_PLAIN;
+}
+
+static void feed_utf7(struct charset_reader *r, struct slice in, struct buf *out)
+{
+    for (size_t i = 0; i < in.n; i++) {
+        unsigned char c = (unsigned char)in.p[i];
+        uint32_t digit = base64_digits[c];
+        if (r->mode == UTF7_PLUS && c == '-') {
+            buf_addc(out, '+');
+            r->mode = UTF7_PLAIN;
+        } else if (r->mode != UTF7_PLAIN && digit) {
+            r->mode = UTF7_RUN;
+            r->utf7.bits = r->utf7.bits << 6 | (digit - 1);
+            r->utf7.have += 6;
+            if (r->utf7.have >= 16) {
+                r->utf7.have -= 16;
+                utf7_unit(r, r->utf7.bits >> r->utf7.have, out);
+                r->utf7.bits &= (1u << r->utf7.have) - 1;
+            }
+        } else {
+            bool run = r->mode != UTF7_PLAIN;
+            if (run)
+                utf7_end(r, out);
+            if (c == '+')
+                r->mode = UTF7_PLUS;
+            else if (c != '-' || !run)
+                utf8_add(out, c < 0x80 ? c : 0xfffd);
+        }
+    }
+}
+
 /* --- readers --- */
 
 static void open_iconv(struct charset_reader *r, const char *name)
@@ -379,6 +434,8 @@ void charset_reader_feed(struct charset_reader *r, struct slice in, struct buf *
         feed_hz(r, in, out);
     else if (r->kind == CHARSET_2022)
         feed_2022(r, in, out);
+    else if (r->kind == CHARSET_UTF7)
+        feed_utf7(r, in, out);
     else
         feed_iconv(r, in, out);
 }
@@ -389,6 +446,8 @@ void charset_reader_finish(struct charset_reader *r, struct buf *out)
         utf8_settle(r, true, out);
     } else if (r->kind == CHARSET_UTF16 && r->n_escape) { /* half a unit is all there was */
         utf8_add(out, 0xfffd);
+    } else if (r->kind == CHARSET_UTF7 && r->mode != UTF7_PLAIN) {
+        utf7_end(r, out);
     } else if (r->iconv) {
         iconv_settle(r, true, out);
         if (!out->failed) {

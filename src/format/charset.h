@@ -14,6 +14,7 @@ enum charset_kind {
     CHARSET_1252,
     CHARSET_HZ,    /* RFC 1843 */
     CHARSET_2022,  /* ISO-2022-JP and its extensions */
+    CHARSET_UTF7,  /* RFC 2152 */
     CHARSET_UTF16, /* byte order mark, or big endian (RFC 2781 4.3) */
     CHARSET_ICONV,
 };
@@ -26,7 +27,12 @@ struct charset_reader {
     size_t n_held;
     char escape[4]; /* HZ, 2022: an escape sequence or half a character */
     size_t n_escape;
-    int mode;   /* HZ, 2022: which set is shifted in */
+    int mode; /* HZ, 2022: which set is shifted in; UTF-7: whether base 64 is */
+    struct {
+        uint32_t bits; /* of base 64 that are no unit yet, */
+        int have;      /* and how many */
+        uint32_t high; /* half a surrogate pair, or 0 */
+    } utf7;
     bool known; /* false: the name was not in the table */
 };
 

@@ -125,6 +125,17 @@ static void charsets(void **state)
     converted("utf-7", S("a+AOQ-b"),
               "a\xc3\xa4"
               "b");
+    /* RFC 2152: a run ends with what is no digit, "-" is taken; half characters and lone halves of
+       surrogate pairs mean nothing; spare bits are zero. */
+    converted("utf-7", S("A+ImIDkQ."), "A\xe2\x89\xa2\xce\x91.");
+    converted("utf-7", S("Hi Mom -+Jjo--!"), "Hi Mom -\xe2\x98\xba-!");
+    converted("utf-7", S("1+-1+2D3eAA-"), "1+1\xf0\x9f\x98\x80");
+    converted("utf-7", S("+AGEAYg-b+3D3cAA-"), "abb\xef\xbf\xbd\xef\xbf\xbd");
+    converted("utf-7", S("+2D0-x+2D0AYQ-"),
+              "\xef\xbf\xbdx\xef\xbf\xbd"
+              "a");
+    converted("utf-7", S("+AGF-+A+ "), "a\xef\xbf\xbd\xef\xbf\xbd ");
+    converted("utf-7", S("a\xe4+"), "a\xef\xbf\xbd\xef\xbf\xbd");
     converted("utf-16", S("\xff\xfe\xe4\0"), "\xc3\xa4");
     converted("utf-16", S("\0\xe4"), "\xc3\xa4");
     converted("utf-16", S("\xfe\xff\0\xe4\xfe\xff"), "\xc3\xa4\xef\xbb\xbf");
