@@ -32,6 +32,11 @@ int64_t clock_mono_us(void)
     return read_us(CLOCK_MONOTONIC);
 }
 
+int64_t clock_cpu_ms(void)
+{
+    return read_us(CLOCK_PROCESS_CPUTIME_ID) / 1000;
+}
+
 void clock_cond_init(pthread_cond_t *ret)
 {
     pthread_condattr_t attr;

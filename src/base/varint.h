@@ -4,16 +4,22 @@
 
 #include "base/buf.h"
 
+enum { VARINT_MOST = 10 };
+
+/* Where there is room for VARINT_MOST; bytes that it takes. */
+static inline size_t varint_put(char *out, uint64_t v)
+{
+    size_t n = 0;
+    for (; v >= 0x80; v >>= 7)
+        out[n++] = (char)(v | 0x80);
+    out[n++] = (char)v;
+    return n;
+}
+
 static inline void varint_add(struct buf *out, uint64_t v)
 {
-    char b[10];
-    size_t n = 0;
-    while (v >= 0x80) {
-        b[n++] = (char)(v | 0x80);
-        v >>= 7;
-    }
-    b[n++] = (char)v;
-    buf_add(out, slice_of(b, n));
+    char b[VARINT_MOST];
+    buf_add(out, slice_of(b, varint_put(b, v)));
 }
 
 /* Cuts a number off *s; -1 when it is cut short or over 64 bits. */

@@ -343,14 +343,13 @@ enum { UTF7_PLAIN, UTF7_PLUS, UTF7_RUN };
 
 static void utf7_unit(struct charset_reader *r, uint32_t unit, struct buf *out)
 {
-    bool low = (unit & 0xfc00) == 0xdc00;
-    if (r->utf7.high && !low)
+    uint32_t high = r->utf7.high;
+    bool low = utf16_is_low(unit);
+    if (high && !low)
         utf8_add(out, 0xfffd);
-    if (low)
-        unit = r->utf7.high ? 0x10000 + ((r->utf7.high & 0x3ff) << 10) + (unit & 0x3ff) : 0xfffd;
-    r->utf7.high = (unit & 0xfffffc00) == 0xd800 ? unit : 0;
+    r->utf7.high = utf16_is_high(unit) ? unit : 0;
     if (!r->utf7.high)
-        utf8_add(out, unit);
+        utf8_add(out, low && high ? utf16_pair(high, unit) : unit);
 }
 
 /* A run that ends inside a character, or in bits that are not zero. */

@@ -2,14 +2,14 @@
  * "&". */
 #include "format/mutf7.h"
 
+#include "base/base64.h"
 #include "base/utf8.h"
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 
 static int digit(char c)
 {
-    const char *p = c ? strchr(alphabet, c) : NULL;
-    return p ? (int)(p - alphabet) : -1;
+    return c == ',' ? 63 : c == '/' ? -1 : base64_digits[(unsigned char)c] - 1;
 }
 
 static int bad(struct err *e, const char *what)
@@ -33,14 +33,14 @@ static int decode_run(struct slice run, struct buf *out, struct err *e)
         have -= 16;
         uint32_t unit = bits >> have & 0xffff;
         bits &= (1u << have) - 1;
-        if ((unit & 0xfc00) == 0xdc00 && high) {
-            utf8_add(out, 0x10000 + ((high & 0x3ff) << 10) + (unit & 0x3ff));
+        if (utf16_is_low(unit) && high) {
+            utf8_add(out, utf16_pair(high, unit));
             high = 0;
             continue;
         }
-        if (high || (unit & 0xfc00) == 0xdc00)
+        if (high || utf16_is_low(unit))
             return bad(e, "half a surrogate pair");
-        if ((unit & 0xfc00) == 0xd800) {
+        if (utf16_is_high(unit)) {
             high = unit;
             continue;
         }

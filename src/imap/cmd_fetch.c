@@ -75,24 +75,26 @@ static int changed_since(struct request *r, struct txn *t, struct fetch *f)
     return 0;
 }
 
-/* Those of f->uids that are not \Seen yet, as far as this step goes: 1 when there are more. */
-static int find_unseen(struct request *r, struct txn *t, struct fetch *f)
+/* Those of f->uids behind *upto that are so, as far as this step goes: 1 when there are more. */
+static int look_for(struct request *r, struct txn *t, struct fetch *f, uint32_t *upto,
+                    bool (*is_so)(const struct fetch *f, const struct entry *en),
+                    struct uidset *found)
 {
     struct entry_walk *w;
     struct entry en;
     int got;
     UIDSET_SCOPE left = {0};
     uidset_copy(&left, &f->uids);
-    if (f->looked_at)
-        uidset_remove(&left, 1, f->looked_at);
+    if (*upto)
+        uidset_remove(&left, 1, *upto);
     if (uidset_empty(&left))
         return 0;
     if (entry_walk_open(t, r->s->sel->collection, r->s->account, &left, 0, &w, &r->job.err))
         return -1;
     while ((got = entry_walk_next(w, &en, &r->job.err)) > 0) {
-        if (!(en.flags & FLAG_SEEN) && is_wanted(f, &en))
-            uidset_add(&f->known, en.uid, en.uid);
-        f->looked_at = en.uid;
+        if (is_so(f, &en))
+            uidset_add(found, en.uid, en.uid);
+        *upto = en.uid;
         if (request_step_full(r))
             break;
     }
@@ -100,31 +102,25 @@ static int find_unseen(struct request *r, struct txn *t, struct fetch *f)
     return got;
 }
 
+static bool is_unseen(const struct fetch *f, const struct entry *en)
+{
+    return !(en->flags & FLAG_SEEN) && is_wanted(f, en);
+}
+
+static bool is_unwanted(const struct fetch *f, const struct entry *en)
+{
+    return !is_wanted(f, en);
+}
+
 /* PARTIAL pages what CHANGEDSINCE leaves: the rest of f->uids has to be known before. RFC 9394 3.4.
    1 when there are more to look at. */
 static int sift(struct request *r, struct txn *t, struct fetch *f)
 {
-    struct entry_walk *w;
-    struct entry en;
-    int got;
-    UIDSET_SCOPE left = {0};
-    UIDSET_SCOPE seen = {0};
-    uidset_copy(&left, &f->uids);
-    if (f->sifted)
-        uidset_remove(&left, 1, f->sifted);
-    if (!f->args.has_since || uidset_empty(&left))
+    UIDSET_SCOPE rest = {0};
+    if (!f->args.has_since)
         return 0;
-    if (entry_walk_open(t, r->s->sel->collection, r->s->account, &left, 0, &w, &r->job.err))
-        return -1;
-    while ((got = entry_walk_next(w, &en, &r->job.err)) > 0) {
-        f->sifted = en.uid;
-        if (!is_wanted(f, &en))
-            uidset_add(&seen, en.uid, en.uid);
-        if (request_step_full(r))
-            break;
-    }
-    entry_walk_close(w);
-    uidset_subtract(&f->uids, &seen);
+    int got = look_for(r, t, f, &f->sifted, is_unwanted, &rest);
+    uidset_subtract(&f->uids, &rest);
     return got;
 }
 
@@ -296,7 +292,9 @@ static enum cmd_next plan(struct request *r, struct txn *t, struct fetch *f)
         set_page(&f->uids, &f->args.partial);
         f->paged = true;
     }
-    int more = f->marks_seen && !r->s->sel->read_only ? find_unseen(r, t, f) : 0;
+    int more = f->marks_seen && !r->s->sel->read_only
+                   ? look_for(r, t, f, &f->looked_at, is_unseen, &f->known)
+                   : 0;
     if (more)
         return more < 0 ? CMD_FAIL : CMD_AGAIN;
     f->planned = true;

@@ -19,10 +19,7 @@ enum { HEAD_STEP = 16 * 1024 };
 static int prepare_text(struct request *r, const struct search *s, struct imap_search_key *k)
 {
     BUF_SCOPE utf8 = {.max = 1 << 20};
-    if (!charset_to_utf8(s->args.charset.p ? s->args.charset : S("UTF-8"), k->text, &utf8)) {
-        r->code = "BADCHARSET (US-ASCII UTF-8)";
-        return err_set(&r->job.err, ERR_UNSUPPORTED, "The charset is not known");
-    }
+    charset_to_utf8(s->args.charset.p ? s->args.charset : S("UTF-8"), k->text, &utf8);
     struct needle *n = request_new_of(r, struct needle, 1);
     struct slice kept = arena_dup(&r->arena, buf_slice(&utf8));
     if (!n || !kept.p || needle_make(kept, &r->arena, n))
@@ -99,8 +96,7 @@ static int prepare(struct request *r, struct search *s, struct imap_search_key *
 enum cmd_next search_prepare(struct request *r, struct search *s)
 {
     const struct selected *sel = r->s->sel;
-    BUF_SCOPE nothing = {0};
-    if (s->args.charset.p && !charset_to_utf8(s->args.charset, S("a"), &nothing)) {
+    if (s->args.charset.p && !charset_name(s->args.charset)) {
         r->code = "BADCHARSET (US-ASCII UTF-8)";
         return request_fail(r, ERR_UNSUPPORTED, "The charset is not known");
     }

@@ -5,7 +5,6 @@
    connections, and once when the last one is gone; the first that sees the rest acts for all. */
 #include <malloc.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/metric.h"
@@ -17,13 +16,6 @@ enum { LOOK_MS = 1000 };
 
 static _Atomic int64_t trimmed_cpu, trimmed_at;
 
-static int64_t process_cpu_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 bool rest_wants_trim(int64_t worked_ms, int64_t lately_ms, int64_t since_ms)
 {
     return worked_ms >= REST_WORKED_MS && (lately_ms < REST_QUIET_MS || since_ms >= REST_LATEST_MS);
@@ -32,7 +24,7 @@ bool rest_wants_trim(int64_t worked_ms, int64_t lately_ms, int64_t since_ms)
 static void look(struct timer *t)
 {
     struct loop *l = list_entry(t, struct loop, rest);
-    int64_t cpu = process_cpu_ms(), now = clock_mono_ms(), before = trimmed_cpu;
+    int64_t cpu = clock_cpu_ms(), now = clock_mono_ms(), before = trimmed_cpu;
     int64_t lately = cpu - l->rest_cpu;
     l->rest_cpu = cpu;
     if (rest_wants_trim(cpu - before, lately, now - trimmed_at) &&
@@ -40,7 +32,7 @@ static void look(struct timer *t)
         trimmed_at = now;
         malloc_trim(0);
         metric_inc(&metric_memory_trims);
-        trimmed_cpu = process_cpu_ms(); /* what it took is no work to rest from */
+        trimmed_cpu = clock_cpu_ms(); /* what it took is no work to rest from */
     }
     if (!list_empty(&l->conns) || cpu - trimmed_cpu >= REST_WORKED_MS)
         timer_start(l, &l->rest, LOOK_MS, look);
@@ -50,6 +42,6 @@ void rest_watch(struct loop *l)
 {
     if (l->rest.loop)
         return;
-    l->rest_cpu = process_cpu_ms();
+    l->rest_cpu = clock_cpu_ms();
     timer_start(l, &l->rest, LOOK_MS, look);
 }

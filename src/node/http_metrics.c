@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -67,13 +66,6 @@ static int64_t resident_bytes(void)
     return (int64_t)pages * sysconf(_SC_PAGESIZE);
 }
 
-static int64_t cpu_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* /proc is memory, and one directory of it: it does not block. */
 static int64_t open_descriptors(void)
 {
@@ -99,7 +91,7 @@ struct process_facts process_facts(void)
 {
     return (struct process_facts){.resident_bytes = resident_bytes(),
                                   .descriptors = open_descriptors(),
-                                  .cpu_ms = cpu_ms(),
+                                  .cpu_ms = clock_cpu_ms(),
                                   .up_ms = clock_mono_ms() - started_ms};
 }
 

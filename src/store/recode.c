@@ -65,9 +65,7 @@ static size_t run_at(struct slice s, struct run *r, char *out)
 
 static void plan_add(struct recode *r, size_t v)
 {
-    for (; v >= 0x80; v >>= 7)
-        r->plan[r->plan_n++] = (char)(v | 0x80);
-    r->plan[r->plan_n++] = (char)v;
+    r->plan_n += varint_put(r->plan + r->plan_n, v);
 }
 
 static void text_add(struct recode *r, const char *p, size_t n)
