@@ -95,7 +95,7 @@ static const struct sieve_command commands[] = {
      .check = check_redirect,
      .run = run_redirect,
      .rfc = "5228:4.2"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_base = {.commands = commands};

@@ -186,7 +186,7 @@ static const struct sieve_command commands[] = {
     {.name = S_INIT("not"), .shape = SHAPE_NOT, .rfc = "5228:5.8"},
     {.name = S_INIT("allof"), .shape = SHAPE_ALLOF, .rfc = "5228:5.2"},
     {.name = S_INIT("anyof"), .shape = SHAPE_ANYOF, .rfc = "5228:5.3"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
@@ -209,7 +209,7 @@ static const struct sieve_tag tags[] = {
     {.name = S_INIT("domain"), .uses = USES_PART, .slot = SLOT_PART, .value = SIEVE_PART_DOMAIN},
     {.name = S_INIT("over"), .on = "size", .slot = SLOT_SIZE, .value = 1},
     {.name = S_INIT("under"), .on = "size", .slot = SLOT_SIZE, .value = 2},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_base_tests = {.commands = commands, .tags = tags};

@@ -107,7 +107,7 @@ static const struct sieve_command commands[] = {
      .n_args = 1,
      .run = run,
      .rfc = "5173:4"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
@@ -120,7 +120,7 @@ static const struct sieve_tag tags[] = {
      .kind = SIEVE_LIST,
      .arg = SLOT_CONTENT,
      .what = "content types"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_body = {

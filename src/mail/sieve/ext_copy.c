@@ -3,7 +3,7 @@
 
 static const struct sieve_tag tags[] = {
     {.name = S_INIT("copy"), .on = "fileinto redirect", .slot = SLOT_COPY},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_copy = {.name = S_INIT("copy"), .tags = tags};

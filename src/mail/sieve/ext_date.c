@@ -186,7 +186,7 @@ static const struct sieve_command commands[] = {
      .check = check_current,
      .run = run_current,
      .rfc = "5260:5"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
@@ -196,7 +196,7 @@ static const struct sieve_tag tags[] = {
      .kind = SIEVE_STRING,
      .what = "a time zone"},
     {.name = S_INIT("originalzone"), .on = "date", .slot = SLOT_ORIGINAL_ZONE},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_date = {

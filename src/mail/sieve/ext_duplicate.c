@@ -58,7 +58,7 @@ static int run(struct sieve_runner *r, const struct sieve_call *c)
 
 static const struct sieve_command commands[] = {
     {.name = S_INIT("duplicate"), .shape = SHAPE_TEST, .check = check, .run = run, .rfc = "7352:3"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
@@ -83,7 +83,7 @@ static const struct sieve_tag tags[] = {
      .kind = SIEVE_NUMBER,
      .what = "a number of seconds"},
     {.name = S_INIT("last"), .on = "duplicate", .slot = SLOT_LAST},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_duplicate = {

@@ -118,7 +118,7 @@ static const struct sieve_command commands[] = {
      .check = check_name,
      .run = run_delete,
      .rfc = "5293:5"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
@@ -128,7 +128,7 @@ static const struct sieve_tag tags[] = {
      .slot = SLOT_INDEX,
      .kind = SIEVE_NUMBER,
      .what = "a number"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_editheader = {

@@ -92,7 +92,7 @@ static const struct sieve_command commands[] = {
      .check = check,
      .run = run,
      .rfc = "5703:6"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
@@ -106,7 +106,7 @@ static const struct sieve_tag tags[] = {
      .slot = SLOT_HEADERS,
      .kind = SIEVE_LIST,
      .what = "names of headers"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_enclose = {

@@ -184,7 +184,7 @@ static const struct sieve_command commands[] = {
      .n_args = 3,
      .run = run_capability,
      .rfc = "5435:5"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
@@ -209,7 +209,7 @@ static const struct sieve_tag tags[] = {
      .kind = SIEVE_STRING,
      .what = "a text"},
     {.name = S_INIT("encodeurl"), .uses = USES_MODIFIERS, .slot = SLOT_ENCODE},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_enotify = {

@@ -36,7 +36,7 @@ static const struct sieve_envelope_part base_parts[] = {
     {S_INIT("from"), true, from},
     {S_INIT("to"), true, to},
     {S_INIT("auth"), false, auth},
-    {0},
+    {{0}},
 };
 
 static const struct {
@@ -111,7 +111,7 @@ static const struct sieve_command commands[] = {
      .check = check,
      .run = run,
      .rfc = "5228:5.4"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_envelope = {.name = S_INIT("envelope"),

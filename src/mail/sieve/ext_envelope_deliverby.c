@@ -48,7 +48,7 @@ const struct sieve_envelope_part sieve_envelope_by_parts[] = {
     {S_INIT("bytimerelative"), false, relative},
     {S_INIT("bymode"), false, mode},
     {S_INIT("bytrace"), false, trace},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
@@ -57,7 +57,7 @@ static const struct sieve_tag tags[] = {
      .slot = SLOT_ZONE,
      .kind = SIEVE_STRING,
      .what = "a time zone"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_envelope_deliverby = {.name = S_INIT("envelope-deliverby"),

@@ -38,7 +38,7 @@ const struct sieve_envelope_part sieve_envelope_dsn_parts[] = {
     {S_INIT("orcpt"), false, orcpt},
     {S_INIT("ret"), false, ret_},
     {S_INIT("envid"), false, envid},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_envelope_dsn = {.name = S_INIT("envelope-dsn")};

@@ -26,7 +26,7 @@ static const struct sieve_command commands[] = {
      .n_args = 2,
      .run = run,
      .rfc = "5183:4"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_environment = {.name = S_INIT("environment"),

@@ -33,13 +33,13 @@ static const struct sieve_command commands[] = {
      .n_args = 1,
      .run = run_valid,
      .rfc = "6134:2.7"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
     {.name = S_INIT("list"), .uses = USES_EXTLIST, .slot = SLOT_MATCH, .value = SIEVE_MATCH_LIST},
     {.name = S_INIT("list"), .on = "redirect", .slot = SLOT_LIST},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_extlists = {

@@ -57,7 +57,7 @@ static const struct sieve_command commands[] = {
      .check = check,
      .run = run,
      .rfc = "5703:7"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
@@ -66,7 +66,7 @@ static const struct sieve_tag tags[] = {
      .slot = SLOT_FIRST,
      .kind = SIEVE_NUMBER,
      .what = "a number of characters"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_extracttext = {

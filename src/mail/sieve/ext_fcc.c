@@ -7,7 +7,7 @@ static const struct sieve_tag tags[] = {
      .slot = SLOT_FCC,
      .kind = SIEVE_STRING,
      .what = "a mailbox"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_fcc = {.name = S_INIT("fcc"), .tags = tags};

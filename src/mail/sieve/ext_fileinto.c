@@ -35,7 +35,7 @@ static const struct sieve_command commands[] = {
      .check = check,
      .run = run,
      .rfc = "5228:4.1"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_fileinto = {.name = S_INIT("fileinto"),

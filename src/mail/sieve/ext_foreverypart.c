@@ -4,7 +4,7 @@
 static const struct sieve_command commands[] = {
     {.name = S_INIT("foreverypart"), .shape = SHAPE_LOOP, .rfc = "5703:3"},
     {.name = S_INIT("break"), .shape = SHAPE_BREAK, .rfc = "5703:3"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
@@ -13,7 +13,7 @@ static const struct sieve_tag tags[] = {
      .slot = SLOT_NAME,
      .kind = SIEVE_STRING,
      .what = "a name"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_foreverypart = {

@@ -48,7 +48,7 @@ static const struct sieve_command commands[] = {
      .n_args = 1,
      .run = run_error,
      .rfc = "5463:5"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_ihave = {.name = S_INIT("ihave"), .commands = commands};

@@ -193,7 +193,7 @@ static const struct sieve_command commands[] = {
      .check = check,
      .run = run_has,
      .rfc = "5232:4"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
@@ -203,7 +203,7 @@ static const struct sieve_tag tags[] = {
      .slot = SLOT_FLAGS,
      .kind = SIEVE_LIST,
      .what = "flags"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_imap4flags = {

@@ -116,7 +116,7 @@ static const struct sieve_command commands[] = {
      .check = check_global,
      .run = run_global,
      .rfc = "6609:3.4.1"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
@@ -124,7 +124,7 @@ static const struct sieve_tag tags[] = {
     {.name = S_INIT("global"), .on = "include", .slot = SLOT_LOCATION, .value = GLOBAL},
     {.name = S_INIT("once"), .on = "include", .slot = SLOT_ONCE},
     {.name = S_INIT("optional"), .on = "include", .slot = SLOT_OPTIONAL},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_include = {

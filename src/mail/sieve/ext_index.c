@@ -21,7 +21,7 @@ static const struct sieve_tag tags[] = {
      .kind = SIEVE_NUMBER,
      .what = "a number"},
     {.name = S_INIT("last"), .uses = USES_INDEX, .slot = SLOT_LAST},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_index = {.name = S_INIT("index"), .tags = tags};

@@ -21,12 +21,12 @@ static const struct sieve_command commands[] = {
      .n_args = 1,
      .run = run,
      .rfc = "5490:3.1"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
     {.name = S_INIT("create"), .uses = USES_MAILBOX | USES_SENDS, .slot = SLOT_CREATE},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_mailbox = {

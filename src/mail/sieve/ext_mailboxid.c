@@ -21,7 +21,7 @@ static const struct sieve_command commands[] = {
      .n_args = 1,
      .run = run,
      .rfc = "9042:5"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
@@ -30,7 +30,7 @@ static const struct sieve_tag tags[] = {
      .slot = SLOT_MAILBOX_ID,
      .kind = SIEVE_STRING,
      .what = "the id of a mailbox"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_mailboxid = {

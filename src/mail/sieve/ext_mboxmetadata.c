@@ -63,7 +63,7 @@ static const struct sieve_command commands[] = {
      .n_args = 2,
      .run = run_exists,
      .rfc = "5490:4.2"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_mboxmetadata = {.name = S_INIT("mboxmetadata"),

@@ -108,7 +108,7 @@ static const struct sieve_tag tags[] = {
      .kind = SIEVE_LIST,
      .arg = SLOT_PARAMS,
      .what = "names of parameters"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_mime = {.name = S_INIT("mime"), .tags = tags};

@@ -95,7 +95,7 @@ static const struct sieve_tag tags[] = {
      .kind = SIEVE_STRING,
      .what = "notify or return"},
     {.name = S_INIT("bytrace"), .on = "redirect", .slot = SLOT_BY_TRACE},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_redirect_deliverby = {.name = S_INIT("redirect-deliverby"),

@@ -40,7 +40,7 @@ static const struct sieve_tag tags[] = {
      .slot = SLOT_RET,
      .kind = SIEVE_STRING,
      .what = "FULL or HDRS"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_redirect_dsn = {.name = S_INIT("redirect-dsn"),

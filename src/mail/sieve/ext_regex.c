@@ -8,7 +8,7 @@ static const struct sieve_tag tags[] = {
      .uses = USES_MODIFIERS,
      .slot = SLOT_QUOTE,
      .value = SIEVE_QUOTE_REGEX},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_regex = {.name = S_INIT("regex"), .tags = tags};

@@ -27,7 +27,7 @@ static const struct sieve_command reject[] = {
      .n_args = 1,
      .run = run_reject,
      .rfc = "5429:2.2"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_command ereject[] = {
@@ -37,7 +37,7 @@ static const struct sieve_command ereject[] = {
      .n_args = 1,
      .run = run_ereject,
      .rfc = "5429:2.1"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_reject = {.name = S_INIT("reject"), .commands = reject};

@@ -16,7 +16,7 @@ static const struct sieve_tag tags[] = {
      .kind = SIEVE_STRING,
      .arg = SLOT_RELATION,
      .what = "a relation"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_relational = {.name = S_INIT("relational"), .tags = tags};

@@ -109,7 +109,7 @@ static const struct sieve_command commands[] = {
      .check = check,
      .run = run,
      .rfc = "5703:5"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
@@ -124,7 +124,7 @@ static const struct sieve_tag tags[] = {
      .slot = SLOT_FROM,
      .kind = SIEVE_STRING,
      .what = "addresses"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_replace = {

@@ -25,7 +25,7 @@ static const struct sieve_command commands[] = {
      .n_args = 1,
      .run = run_exists,
      .rfc = "5490:5.2"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_servermetadata = {.name = S_INIT("servermetadata"),

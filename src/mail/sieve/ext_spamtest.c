@@ -55,7 +55,7 @@ static const struct sieve_command spam[] = {
      .n_args = 1,
      .run = run_spam,
      .rfc = "5235:3.2"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_command virus[] = {
@@ -66,12 +66,12 @@ static const struct sieve_command virus[] = {
      .n_args = 1,
      .run = run_virus,
      .rfc = "5235:3.3"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag plus[] = {
     {.name = S_INIT("percent"), .on = "spamtest", .slot = SLOT_PERCENT},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_spamtest = {.name = S_INIT("spamtest"), .commands = spam};

@@ -41,7 +41,7 @@ static const struct sieve_command commands[] = {
      .check = check,
      .run = run,
      .rfc = "8579:3"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
@@ -50,7 +50,7 @@ static const struct sieve_tag tags[] = {
      .slot = SLOT_SPECIAL_USE,
      .kind = SIEVE_STRING,
      .what = "a special use"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_special_use = {

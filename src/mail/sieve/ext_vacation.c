@@ -290,7 +290,7 @@ static const struct sieve_command commands[] = {
      .check = check,
      .run = run,
      .rfc = "5230:4"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
@@ -320,7 +320,7 @@ static const struct sieve_tag tags[] = {
      .slot = SLOT_HANDLE,
      .kind = SIEVE_STRING,
      .what = "a handle"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_vacation = {

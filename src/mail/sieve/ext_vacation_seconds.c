@@ -7,7 +7,7 @@ static const struct sieve_tag tags[] = {
      .slot = SLOT_SECONDS,
      .kind = SIEVE_NUMBER,
      .what = "a number of seconds"},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_vacation_seconds = {

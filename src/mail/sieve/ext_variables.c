@@ -293,7 +293,7 @@ static const struct sieve_command commands[] = {
      .n_args = 2,
      .run = run_string,
      .rfc = "5229:5"},
-    {0},
+    {{0}},
 };
 
 static const struct sieve_tag tags[] = {
@@ -312,7 +312,7 @@ static const struct sieve_tag tags[] = {
      .slot = SLOT_QUOTE,
      .value = SIEVE_QUOTE_WILDCARD},
     {.name = S_INIT("length"), .uses = USES_MODIFIERS, .slot = SLOT_LENGTH},
-    {0},
+    {{0}},
 };
 
 const struct sieve_extension sieve_ext_variables = {

@@ -90,7 +90,7 @@ enum sieve_kind sieve_slot_kind(const struct sieve_command *c, unsigned slot)
             if (!applies(t, c))
                 continue;
             if (t->slot == slot)
-                return t->value ? SIEVE_NUMBER : t->kind;
+                return t->value || t->kind == SIEVE_NONE ? SIEVE_NUMBER : t->kind;
             if (t->value && t->kind != SIEVE_NONE && t->arg == slot)
                 return t->kind;
         }
