@@ -214,7 +214,11 @@ static int take_tag(struct sieve_compiler *c, const struct sieve_arg **at)
     if (a && a->kind == SIEVE_ARG_TAG)
         return sieve_wrong(c, a->at, "\":%.*s\" expects %s, found \":%.*s\"", SARG(t->name),
                            t->what, SARG(a->text));
-    return take_arg(c, t->value ? t->arg : t->slot, t->kind, t->what, a, where);
+    enum sieve_slot slot = t->value ? t->arg : t->slot;
+    if (take_arg(c, slot, t->kind, t->what, a, where))
+        return -1;
+    c->source[slot].at = where;
+    return 0;
 }
 
 static int take_positions(struct sieve_compiler *c, const struct sieve_arg *a,

@@ -1,5 +1,6 @@
 /* ext_editheader.c - RFC 5293: addheader and deleteheader. Fields by which loops are broken and
    origins shown are not for scripts. */
+#include "base/utf8.h"
 #include "mail/sieve/compile.h"
 #include "mail/sieve/match.h"
 
@@ -59,7 +60,14 @@ static int run_add(struct sieve_runner *r, const struct sieve_call *c)
         return sieve_fail(r, ERR_LIMIT, "a header field is too long, or there are too many");
     if (!may_add(name))
         return 0;
-    return sieve_mail_add(r, name, slice_trim(value), sieve_has(c, SLOT_LAST), false);
+    /* One line, whatever it was put together from. */
+    char *line = arena_cstr(r->arena, value);
+    if (!line)
+        return sieve_fail_memory(r);
+    for (size_t i = 0; i < value.n; i++)
+        line[i] = ascii_is_control(line[i]) ? ' ' : line[i];
+    value = slice_trim(slice_of(line, value.n));
+    return sieve_mail_add(r, name, value, sieve_has(c, SLOT_LAST), false);
 }
 
 /* Does that field go? */

@@ -14,6 +14,8 @@ int sieve_error_at(struct sieve_place at, struct sieve_place *ret_at, struct err
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
+    for (char *c = text; *c; c++) /* scripts are quoted in it: one line all the same */
+        *c = ascii_is_control(*c) ? ' ' : *c;
     if (ret_at)
         *ret_at = at;
     return err_set(e, code, "line %u, column %u: %s", at.line, at.column, text);

@@ -72,10 +72,11 @@ int sieve_check_match(struct sieve_compiler *c)
     if (cmp->kind) {
         which = comparator_of(cmp->text);
         if (which < 0)
-            return sieve_wrong(c, cmp->at, "comparator \"%.*s\" is not known",
+            return sieve_wrong(c, cmp->items_at[0], "comparator \"%.*s\" is not known",
                                (int)(cmp->text.n > 60 ? 60 : cmp->text.n), cmp->text.p);
         if (!sieve_enabled(c, comparators[which].bit))
-            return sieve_wrong(c, cmp->at, "comparator \"%.*s\" needs require \"comparator-%.*s\"",
+            return sieve_wrong(c, cmp->items_at[0],
+                               "comparator \"%.*s\" needs require \"comparator-%.*s\"",
                                SARG(cmp->text), SARG(cmp->text));
     }
     if (which == SIEVE_CMP_NUMERIC &&

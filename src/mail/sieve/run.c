@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
+
 int sieve_fail(struct sieve_runner *r, enum err_code code, const char *fmt, ...)
 {
     char text[180];
@@ -12,6 +14,8 @@ int sieve_fail(struct sieve_runner *r, enum err_code code, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
+    for (char *c = text; *c; c++)
+        *c = ascii_is_control(*c) ? ' ' : *c;
     return err_set(r->e, code, "%s", text);
 }
 
