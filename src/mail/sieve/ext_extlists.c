@@ -3,8 +3,19 @@
 #include "mail/sieve/compile.h"
 #include "mail/sieve/match.h"
 
+int sieve_list_name(struct sieve_runner *r, struct slice name, struct slice *ret)
+{
+    *ret = name;
+    if (!slice_starts(name, S(":")))
+        return 0;
+    *ret = arena_printf(r->arena, "urn:ietf:params:sieve%.*s", SARG(name));
+    return ret->p ? 0 : sieve_fail_memory(r);
+}
+
 int sieve_redirect_list(struct sieve_runner *r, struct sieve_action *a)
 {
+    if (sieve_list_name(r, a->to, &a->to))
+        return -1;
     int got = r->world->list ? r->world->list(r->ctx, a->to, SNONE, NULL, r->e) : 0;
     if (got == 0)
         return sieve_fail(r, ERR_NOTFOUND, "there is no list \"%.*s\"",
@@ -19,7 +30,10 @@ static int run_valid(struct sieve_runner *r, const struct sieve_call *c)
     if (sieve_strings(r, c, SLOT_0, &lists))
         return -1;
     for (size_t i = 0; i < lists.n; i++) {
-        int got = r->world->list ? r->world->list(r->ctx, lists.items[i], SNONE, NULL, r->e) : 0;
+        struct slice name;
+        if (sieve_list_name(r, lists.items[i], &name))
+            return -1;
+        int got = r->world->list ? r->world->list(r->ctx, name, SNONE, NULL, r->e) : 0;
         if (got <= 0)
             return got;
     }

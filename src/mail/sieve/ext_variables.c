@@ -133,7 +133,8 @@ static int reference(struct sieve_runner *r, struct slice name, struct slice *re
     ptrdiff_t dot = slice_rfind(name, '.');
     if (!identifier(slice_from(name, (size_t)(dot + 1))))
         return 1;
-    if (dot < 0 || slice_eqi(slice_sub(name, 0, (size_t)dot), S("global")))
+    bool shared = slice_eqi(slice_sub(name, 0, dot < 0 ? 0 : (size_t)dot), S("global"));
+    if (dot < 0 || (shared && sieve_on(r, SIEVE_BIT(include))))
         return sieve_variable_get(r, name, ret);
     for (size_t i = 0; i < name.n; i++)
         if (!name_char(name.p[i], false) && name.p[i] != '.')
@@ -248,8 +249,11 @@ int sieve_modify(struct sieve_runner *r, const struct sieve_call *c, struct slic
 
 static int check_set(struct sieve_compiler *c)
 {
+    const struct sieve_source *name = &c->source[SLOT_0];
     if (sieve_need_constant(c, SLOT_0))
         return -1;
+    if (slice_startsi(name->text, S("global.")) && !sieve_enabled(c, SIEVE_BIT(include)))
+        return sieve_wrong(c, name->at, "\"global.\" needs require \"include\"");
     return sieve_check_each(c, SLOT_0, sieve_variable_name, "the name of a variable");
 }
 

@@ -241,6 +241,8 @@ static int try_list(struct sieve_matcher *m, struct slice list, struct slice val
     BUF_SCOPE member = {.max = r->limits->memory};
     if (!r->world->list)
         return sieve_fail(r, ERR_UNSUPPORTED, "there are no external lists here");
+    if (sieve_list_name(r, list, &list))
+        return -1;
     int got = r->world->list(r->ctx, list, value, &member, r->e);
     if (got <= 0)
         return got;

@@ -124,6 +124,8 @@ int sieve_global_declare(struct sieve_runner *r, struct slice name);
    ext_extlists.c. */
 int sieve_redirect_dsn(struct sieve_runner *r, const struct sieve_call *c, struct sieve_action *a);
 int sieve_redirect_by(struct sieve_runner *r, const struct sieve_call *c, struct sieve_action *a);
+/* A name that begins with a colon, in full (RFC 6134 2.5). */
+int sieve_list_name(struct sieve_runner *r, struct slice name, struct slice *ret);
 int sieve_redirect_list(struct sieve_runner *r, struct sieve_action *a);
 
 /* ext_imap4flags.c: flags split at blanks, each once, what is no flag left out (RFC 5232 2). */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/fd.h"
 #include "base/test.h"
 #include "mail/sieve/testing_world.h"
 
@@ -13,16 +14,9 @@ static const char *dir = "tests/sieve";
 
 static bool read_file(const char *folder, const char *name, struct buf *out)
 {
-    char path[600], piece[4096];
-    size_t n;
+    char path[600];
     snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return false;
-    while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
-        buf_add(out, slice_of(piece, n));
-    fclose(f);
-    return true;
+    return file_read(path, out, NULL) == 0;
 }
 
 static struct sieve_limits limits_of(const struct test_world *w)
