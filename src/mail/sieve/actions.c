@@ -69,10 +69,11 @@ static bool same_text(struct slice a, struct slice b)
     return !a.p == !b.p && slice_eq(a, b);
 }
 
-/* A second one of these would do nothing that the first has not done. */
+/* A second one of these would do nothing that the first has not done; with another header it is the
+   same message all the same (RFC 5293 7). */
 static bool same(const struct sieve_action *a, const struct sieve_action *b)
 {
-    if (a->what != b->what || a->header.p != b->header.p || a->body.p != b->body.p)
+    if (a->what != b->what)
         return false;
     if (a->what == SIEVE_REDIRECT)
         return a->list == b->list && slice_eqi(a->to, b->to);

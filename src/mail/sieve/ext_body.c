@@ -1,4 +1,5 @@
 /* ext_body.c - RFC 5173: tests of the body, raw, by content type, or as text. */
+#include "format/html_text.h"
 #include "format/text.h"
 #include "format/transfer.h"
 #include "mail/sieve/match.h"
@@ -65,12 +66,23 @@ static int try_content(struct sieve_matcher *m, const struct part *p)
     BUF_SCOPE out = {.max = m->r->limits->memory};
     if (sieve_work(m->r, body.n))
         return -1;
-    if (part_is(p, "text", NULL)) {
+    if (m->stripped && part_is(p, "text", "html")) {
+        BUF_SCOPE html = {.max = m->r->limits->memory};
+        part_text(msg, p, TEXT_MAX, &html);
+        html_text(buf_slice(&html), TEXT_MAX, &out);
+    } else if (part_is(p, "text", NULL)) {
         part_text(msg, p, TEXT_MAX, &out);
     } else if (transfer_decode(p->encoding, body, &out)) {
         return sieve_fail_memory(m->r);
     }
     return try_buf(m, &out);
+}
+
+/* RFC 5173 4: a header alone, without an empty line, has no body, not even an empty one. */
+static bool has_body(struct slice header, struct slice body)
+{
+    return body.n || slice_ends(header, S("\n\n")) || slice_ends(header, S("\n\r\n")) ||
+           slice_eq(slice_trim(header), S(""));
 }
 
 static int run(struct sieve_runner *r, const struct sieve_call *c)
@@ -82,6 +94,9 @@ static int run(struct sieve_runner *r, const struct sieve_call *c)
     if (sieve_matcher_init(&m, r, c, SLOT_0) || sieve_mail_write(r, &header, &body))
         return -1;
     m.quiet = true;
+    m.stripped = how == BODY_TEXT;
+    if (!has_body(header, body))
+        return 0;
     if (how == BODY_RAW) {
         int got = sieve_matcher_try(&m, body);
         return got ? got : sieve_matcher_end(&m);

@@ -7,6 +7,11 @@ static int refuse(struct sieve_runner *r, const struct sieve_call *c, enum sieve
     struct sieve_action *a = sieve_act(r, what, false);
     if (!a || sieve_string(r, c, SLOT_0, &a->text))
         return -1;
+    /* What is refused is what came in (RFC 5293 7). */
+    size_t body = header_end(r->in->message);
+    a->header = slice_sub(r->in->message, 0, body);
+    a->body = slice_from(r->in->message, body);
+    a->edited = false;
     return sieve_act_done(r, a);
 }
 

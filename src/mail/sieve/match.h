@@ -39,6 +39,7 @@ struct sieve_matcher {
     struct sieve_regex **regex;
     uint64_t count;
     bool matched;
+    bool stripped; /* body: markup is left out (RFC 5173 5.3) */
     bool quiet; /* match variables stay as they are (RFC 5173 6) */
 };
 
