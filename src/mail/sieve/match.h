@@ -40,7 +40,7 @@ struct sieve_matcher {
     uint64_t count;
     bool matched;
     bool stripped; /* body: markup is left out (RFC 5173 5.3) */
-    bool quiet; /* match variables stay as they are (RFC 5173 6) */
+    bool quiet;    /* match variables stay as they are (RFC 5173 6) */
 };
 
 int sieve_matcher_init(struct sieve_matcher *m, struct sieve_runner *r, const struct sieve_call *c,
