@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/utf8.h"
+#include "mail/sieve/compile.h"
 #include "mail/sieve/run.h"
 
 const char *const sieve_do_names[SIEVE_DO_COUNT] = {
@@ -46,6 +47,10 @@ int sieve_mailbox_args(struct sieve_runner *r, const struct sieve_call *c, struc
     if (sieve_string(r, c, SLOT_MAILBOX_ID, &ret->id) ||
         sieve_string(r, c, SLOT_SPECIAL_USE, &ret->special_use))
         return -1;
+    if (ret->special_use.p && !sieve_is_special_use(ret->special_use))
+        return sieve_fail(r, ERR_SYNTAX, "\"%.*s\" is no special use",
+                          (int)(ret->special_use.n > 60 ? 60 : ret->special_use.n),
+                          ret->special_use.p);
     if (sieve_has(c, SLOT_FLAGS)) {
         struct sieve_list given;
         if (sieve_strings(r, c, SLOT_FLAGS, &given) || sieve_flags_normal(r, &given, &ret->flags))
@@ -61,6 +66,9 @@ int sieve_fcc_args(struct sieve_runner *r, const struct sieve_call *c, struct si
     if (sieve_string(r, c, SLOT_FCC, &name))
         return -1;
     a->fcc = name.p;
+    if (a->fcc && !sieve_is_mailbox(name))
+        return sieve_fail(r, ERR_SYNTAX, "\"%.*s\" is not the name of a mailbox",
+                          (int)(name.n > 80 ? 80 : name.n), name.p);
     return a->fcc ? sieve_mailbox_args(r, c, name, &a->mailbox) : 0;
 }
 
@@ -75,6 +83,8 @@ static bool same(const struct sieve_action *a, const struct sieve_action *b)
 {
     if (a->what != b->what)
         return false;
+    if (a->what == SIEVE_NOTIFY) /* RFC 5436 2.7 */
+        return slice_eq(a->to, b->to) && slice_eq(a->text, b->text);
     if (a->what == SIEVE_REDIRECT)
         return a->list == b->list && slice_eqi(a->to, b->to);
     if (a->what != SIEVE_FILEINTO && a->what != SIEVE_KEEP)

@@ -44,3 +44,28 @@ bool sieve_is_script_name(struct slice s)
     }
     return s.p[0] != '.';
 }
+
+bool sieve_is_special_use(struct slice s)
+{
+    for (size_t i = 1; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] >= 127 || strchr("(){%*\"\\]", s.p[i]))
+            return false;
+    return s.n > 1 && s.p[0] == '\\';
+}
+
+int sieve_check_mailbox(struct sieve_compiler *c)
+{
+    static const enum sieve_slot with_fcc[] = {SLOT_CREATE, SLOT_FLAGS, SLOT_MAILBOX_ID,
+                                               SLOT_SPECIAL_USE};
+    bool sends = c->command->uses & USES_SENDS;
+    for (size_t i = 0; i < sizeof(with_fcc) / sizeof(with_fcc[0]); i++)
+        if (sends && sieve_given(c, with_fcc[i]) && !sieve_given(c, SLOT_FCC))
+            return sieve_wrong(c, c->source[with_fcc[i]].at, "this argument goes with \":fcc\"");
+    if (sieve_given(c, SLOT_MAILBOX_ID) && sieve_given(c, SLOT_SPECIAL_USE))
+        return sieve_wrong(c, c->source[SLOT_SPECIAL_USE].at,
+                           "\":mailboxid\" and \":specialuse\" exclude each other");
+    if (sieve_check_each(c, SLOT_FCC, sieve_is_mailbox, "the name of a mailbox"))
+        return -1;
+    return sieve_check_each(c, SLOT_SPECIAL_USE, sieve_is_special_use,
+                            "a special use such as \\Junk");
+}

@@ -257,6 +257,8 @@ static int take_args(struct sieve_compiler *c, const struct sieve_node *n)
         return -1;
     if (c->command->uses & USES_MATCH && sieve_check_match(c))
         return -1;
+    if (c->command->uses & (USES_MAILBOX | USES_SENDS) && sieve_check_mailbox(c))
+        return -1;
     /* RFC 5260 6 */
     if (c->command->uses & USES_INDEX && sieve_given(c, SLOT_LAST) && !sieve_given(c, SLOT_INDEX))
         return sieve_wrong(c, c->source[SLOT_LAST].at, "\":last\" goes with \":index\"");

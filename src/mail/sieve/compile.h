@@ -66,5 +66,9 @@ bool sieve_is_address(struct slice s);     /* one mailbox: local@domain, perhaps
 bool sieve_is_mailbox(struct slice s);     /* could be a mailbox: not empty, no controls */
 bool sieve_is_script_name(struct slice s); /* RFC 5804 1.6 */
 
+bool sieve_is_special_use(struct slice s); /* RFC 6154 6, use-attr */
+
+/* Where a message goes: the arguments that fileinto and :fcc share (RFC 8580 3.2, RFC 9042 4.2). */
+int sieve_check_mailbox(struct sieve_compiler *c);
 /* match.c: comparator, match type and keys go together. */
 int sieve_check_match(struct sieve_compiler *c);

@@ -21,8 +21,23 @@ static bool is_uri(struct slice s)
     return true;
 }
 
+/* RFC 5435 3.5: name=value */
+static bool is_option(struct slice s)
+{
+    ptrdiff_t eq = slice_find(s, '=');
+    for (ptrdiff_t i = 0; i < eq; i++) {
+        bool word = ascii_alpha(s.p[i]) || ascii_digit(s.p[i]);
+        if (!word && (i == 0 || !strchr(".-_", s.p[i]) || !s.p[i]))
+            return false;
+    }
+    return eq > 0 && slice_find(slice_from(s, (size_t)eq), '\n') < 0;
+}
+
 static int check(struct sieve_compiler *c)
 {
+    if (sieve_check_each(c, SLOT_OPTIONS, is_option, "of the form name=value") ||
+        sieve_check_each(c, SLOT_FROM, sieve_is_address, "an address"))
+        return -1;
     if (sieve_check_each(c, SLOT_IMPORTANCE, is_importance, "one of 1, 2, 3"))
         return -1;
     return sieve_check_each(c, SLOT_0, is_uri, "a URI");
@@ -69,17 +84,34 @@ static int valid(struct sieve_runner *r, struct slice uri)
     return r->world->notify_method(r->ctx, uri, SNONE, NULL, r->e);
 }
 
-/* RFC 5436 2.7.1: nothing is told of what is told automatically. */
-static int is_notice(struct sieve_runner *r)
+/* RFC 5436 2.7: nothing is told of what was sent automatically. */
+static int is_automatic(struct sieve_runner *r)
 {
     struct slice text;
     if (sieve_first_text(r, S("Auto-Submitted"), &text))
         return -1;
-    return slice_startsi(text, S("auto-notified"));
+    struct slice value = text.p ? slice_trim(slice_cut(&text, ';')) : S("no");
+    return !slice_eqi(value, S("no"));
 }
 
-/* RFC 5435 3.5: without :message, who wrote and what about. */
-static int make_message(struct sieve_runner *r, const struct sieve_call *c, struct slice *ret)
+/* The value of a header in a mailto URI, decoded; nothing when it is not there (RFC 6068 2). */
+static bool uri_header(struct slice uri, struct slice name, struct buf *out)
+{
+    slice_cut(&uri, '?');
+    while (uri.p) {
+        struct slice value = slice_cut(&uri, '&'), its = slice_cut(&value, '=');
+        if (slice_eqi(its, name) && value.p) {
+            decode(value, out);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* RFC 5435 3.6: without :message, who wrote and what about; by mail, RFC 5436 2.7: the subject that
+   the URI has, or that of the message. */
+static int make_message(struct sieve_runner *r, const struct sieve_call *c, struct slice uri,
+                        struct slice *ret)
 {
     struct slice from, subject;
     BUF_SCOPE out = {.max = r->limits->memory};
@@ -89,10 +121,15 @@ static int make_message(struct sieve_runner *r, const struct sieve_call *c, stru
         *ret = slice_sub(*ret, 0, MESSAGE_MAX);
         return 0;
     }
+    bool mail = slice_startsi(uri, S("mailto:"));
+    if (mail && uri_header(uri, S("subject"), &out))
+        return sieve_keep_buf(r, &out, ret);
     if (sieve_first_text(r, S("From"), &from) || sieve_first_text(r, S("Subject"), &subject))
         return -1;
-    buf_add(&out, slice_sub(from, 0, 500));
-    buf_adds(&out, ": ");
+    if (!mail) {
+        buf_add(&out, slice_sub(from, 0, 500));
+        buf_adds(&out, ": ");
+    }
     buf_add(&out, slice_sub(subject, 0, 500));
     return sieve_keep_buf(r, &out, ret);
 }
@@ -103,7 +140,7 @@ static int run(struct sieve_runner *r, const struct sieve_call *c)
     struct sieve_action *a = sieve_act(r, SIEVE_NOTIFY, true);
     if (!a || sieve_string(r, c, SLOT_0, &a->to) || sieve_string(r, c, SLOT_FROM, &a->from) ||
         sieve_string(r, c, SLOT_IMPORTANCE, &importance) ||
-        sieve_strings(r, c, SLOT_OPTIONS, &a->options) || make_message(r, c, &a->text) ||
+        sieve_strings(r, c, SLOT_OPTIONS, &a->options) || make_message(r, c, a->to, &a->text) ||
         sieve_fcc_args(r, c, a))
         return -1;
     int ok = valid(r, a->to);
@@ -115,11 +152,15 @@ static int run(struct sieve_runner *r, const struct sieve_call *c)
     if (importance.p && !is_importance(importance))
         return sieve_fail(r, ERR_SYNTAX, "\":importance\" is 1, 2 or 3");
     a->importance = importance.p ? (unsigned)(importance.p[0] - '0') : 2;
-    if (a->from.p && !sieve_is_address(a->from)) /* RFC 5435 3.3: then as if it were not there */
-        a->from = SNONE;
-    int notice = is_notice(r);
-    if (notice)
-        return notice < 0 ? -1 : 0;
+    if (a->from.p && !sieve_is_address(a->from)) /* RFC 5435 3.3 */
+        return sieve_fail(r, ERR_SYNTAX, "\"%.*s\" is not an address",
+                          (int)(a->from.n > 80 ? 80 : a->from.n), a->from.p);
+    for (size_t i = 0; i < a->options.n; i++)
+        if (!is_option(a->options.items[i]))
+            return sieve_fail(r, ERR_SYNTAX, "an option is name=value");
+    int automatic = is_automatic(r);
+    if (automatic)
+        return automatic < 0 ? -1 : 0;
     return sieve_act_done(r, a);
 }
 

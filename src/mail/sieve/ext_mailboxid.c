@@ -20,7 +20,7 @@ static const struct sieve_command commands[] = {
      .args = {{"ids of mailboxes", SIEVE_LIST}},
      .n_args = 1,
      .run = run,
-     .rfc = "9042:5"},
+     .rfc = "9042:6"},
     {{0}},
 };
 

@@ -1,4 +1,4 @@
-/* ext_mboxmetadata.c - RFC 5490 4: annotations of mailboxes. */
+/* ext_mboxmetadata.c - RFC 5490 3.3: annotations of mailboxes. */
 #include "mail/sieve/match.h"
 #include "mail/sieve/metadata.h"
 
@@ -56,13 +56,13 @@ static const struct sieve_command commands[] = {
      .args = {{"a mailbox", SIEVE_STRING}, {"an annotation", SIEVE_STRING}, {"keys", SIEVE_LIST}},
      .n_args = 3,
      .run = run,
-     .rfc = "5490:4.1"},
+     .rfc = "5490:3.3"},
     {.name = S_INIT("metadataexists"),
      .shape = SHAPE_TEST,
      .args = {{"a mailbox", SIEVE_STRING}, {"annotations", SIEVE_LIST}},
      .n_args = 2,
      .run = run_exists,
-     .rfc = "5490:4.2"},
+     .rfc = "5490:3.4"},
     {{0}},
 };
 

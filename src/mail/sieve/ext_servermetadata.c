@@ -1,4 +1,4 @@
-/* ext_servermetadata.c - RFC 5490 5: annotations of the server. */
+/* ext_servermetadata.c - RFC 5490 4: annotations of the server. */
 #include "mail/sieve/metadata.h"
 
 static int run(struct sieve_runner *r, const struct sieve_call *c)
@@ -18,13 +18,13 @@ static const struct sieve_command commands[] = {
      .args = {{"an annotation", SIEVE_STRING}, {"keys", SIEVE_LIST}},
      .n_args = 2,
      .run = run,
-     .rfc = "5490:5.1"},
+     .rfc = "5490:4.1"},
     {.name = S_INIT("servermetadataexists"),
      .shape = SHAPE_TEST,
      .args = {{"annotations", SIEVE_LIST}},
      .n_args = 1,
      .run = run_exists,
-     .rfc = "5490:5.2"},
+     .rfc = "5490:4.2"},
     {{0}},
 };
 

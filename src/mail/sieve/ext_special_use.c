@@ -2,17 +2,9 @@
 #include "mail/sieve/compile.h"
 #include "mail/sieve/run.h"
 
-static bool is_flag(struct slice s)
-{
-    for (size_t i = 1; i < s.n; i++)
-        if (s.p[i] <= ' ' || s.p[i] >= 127 || strchr("(){%*\"\\]", s.p[i]))
-            return false;
-    return s.n > 1 && s.p[0] == '\\';
-}
-
 static int check(struct sieve_compiler *c)
 {
-    return sieve_check_each(c, SLOT_1, is_flag, "a special use such as \\Junk");
+    return sieve_check_each(c, SLOT_1, sieve_is_special_use, "a special use such as \\Junk");
 }
 
 /* RFC 8579 4: all of the uses, of one mailbox or of any. */

@@ -1,4 +1,4 @@
-/* metadata.h - the tests of RFC 5490 5 and 6 differ only in whether they name a mailbox. */
+/* metadata.h - the tests of RFC 5490 3.3 and 4 differ only in whether they name a mailbox. */
 #pragma once
 
 #include "mail/sieve/run.h"
