@@ -1,4 +1,5 @@
 /* ext_body.c - RFC 5173: tests of the body, raw, by content type, or as text. */
+#include "format/crlf.h"
 #include "format/html_text.h"
 #include "format/text.h"
 #include "format/transfer.h"
@@ -6,6 +7,19 @@
 
 enum { BODY_TEXT = 1, BODY_RAW, BODY_CONTENT };
 enum { TEXT_MAX = 16 << 20 };
+
+/* RFC 5173 4: the line ends of text are CRLF, as those of keys are. */
+static int try_text(struct sieve_matcher *m, const struct buf *b)
+{
+    BUF_SCOPE out = {.max = m->r->limits->memory};
+    struct crlf lines = {0};
+    struct slice text;
+    crlf_feed(&lines, buf_slice(b), &out);
+    crlf_finish(&lines, &out);
+    if (b->failed)
+        return sieve_fail_memory(m->r);
+    return sieve_keep_buf(m->r, &out, &text) ? -1 : sieve_matcher_try(m, text);
+}
 
 static int try_buf(struct sieve_matcher *m, struct buf *b)
 {
@@ -75,7 +89,7 @@ static int try_content(struct sieve_matcher *m, const struct part *p)
     } else if (transfer_decode(p->encoding, body, &out)) {
         return sieve_fail_memory(m->r);
     }
-    return try_buf(m, &out);
+    return part_is(p, "text", NULL) ? try_text(m, &out) : try_buf(m, &out);
 }
 
 /* RFC 5173 4: a header alone, without an empty line, has no body, not even an empty one. */

@@ -1,6 +1,4 @@
 /* ext_date.c - RFC 5260 4 and 5: parts of the dates in headers, and of now. */
-#include <stdio.h>
-
 #include "mail/sieve/compile.h"
 #include "mail/sieve/tests.h"
 

@@ -46,7 +46,7 @@ static int run(struct sieve_runner *r, const struct sieve_call *c)
         d.seconds = SECONDS_MAX;
     if (sieve_string(r, c, SLOT_HANDLE, &d.handle) || find_id(r, c, &d.id))
         return -1;
-    if (!d.id.p || !d.id.n)
+    if (!d.id.n || !d.seconds) /* RFC 7352 3.1, 3.3 */
         return 0;
     int seen =
         r->world->duplicate ? r->world->duplicate(r->ctx, d.handle, d.id, d.seconds, r->e) : 0;

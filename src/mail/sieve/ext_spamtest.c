@@ -1,8 +1,7 @@
 /* ext_spamtest.c - RFC 5235: what a filter in front of the script found, as a number in text.
    spamtest: 0 not tested, 1 clear to 10 spam; with :percent (spamtestplus) 0 to 100, where untested
    is the empty string for :count only. virustest: 0 not tested, 1 clean to 5 infected. */
-#include <stdio.h>
-
+#include "mail/sieve/compile.h"
 #include "mail/sieve/match.h"
 
 static int match(struct sieve_runner *r, const struct sieve_call *c, bool tested, unsigned value)
@@ -18,6 +17,14 @@ static int match(struct sieve_runner *r, const struct sieve_call *c, bool tested
         return sieve_matcher_end(&m);
     int got = sieve_matcher_try(&m, text);
     return got ? got : sieve_matcher_end(&m);
+}
+
+/* RFC 5235 3.2: one value. */
+static int check(struct sieve_compiler *c)
+{
+    const struct sieve_source *s = &c->source[SLOT_0];
+    return s->n == 1 ? 0
+                     : sieve_wrong(c, s->at, "\"%.*s\" takes one value", SARG(c->command->name));
 }
 
 static int score(struct sieve_runner *r, bool virus, unsigned *ret)
@@ -53,6 +60,7 @@ static const struct sieve_command spam[] = {
      .uses = USES_MATCH,
      .args = {{"a value", SIEVE_LIST}},
      .n_args = 1,
+     .check = check,
      .run = run_spam,
      .rfc = "5235:3.2"},
     {{0}},
@@ -64,6 +72,7 @@ static const struct sieve_command virus[] = {
      .uses = USES_MATCH,
      .args = {{"a value", SIEVE_LIST}},
      .n_args = 1,
+     .check = check,
      .run = run_virus,
      .rfc = "5235:3.3"},
     {{0}},

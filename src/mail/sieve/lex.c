@@ -134,6 +134,15 @@ static int check_char(struct sieve_lexer *l, struct sieve_place *ret_at, struct 
     return 0;
 }
 
+/* The line ends of strings are CRLF, however the script is kept. */
+static size_t add_char(char *out, size_t n, char c)
+{
+    if (c == '\n' && (n == 0 || out[n - 1] != '\r'))
+        out[n++] = '\r';
+    out[n++] = c;
+    return n;
+}
+
 static int take_quoted(struct sieve_lexer *l, struct sieve_token *t, struct sieve_place *ret_at,
                        struct err *e)
 {
@@ -142,7 +151,7 @@ static int take_quoted(struct sieve_lexer *l, struct sieve_token *t, struct siev
         end += l->in.p[end] == '\\' ? 2 : 1;
     if (end >= l->in.n)
         return sieve_error_at(t->at, ret_at, e, ERR_SYNTAX, "string is not closed by a quote");
-    char *out = arena_new(l->arena, char, end - from + 1);
+    char *out = arena_new(l->arena, char, (end - from) * 2 + 1);
     if (!out)
         return full(t, ret_at, e);
     size_t n = 0;
@@ -151,7 +160,7 @@ static int take_quoted(struct sieve_lexer *l, struct sieve_token *t, struct siev
             l->pos++;
         if (check_char(l, ret_at, e))
             return -1;
-        out[n++] = l->in.p[l->pos];
+        n = add_char(out, n, l->in.p[l->pos]);
         advance(l);
     }
     l->pos++;
@@ -187,7 +196,7 @@ static int take_multiline(struct sieve_lexer *l, struct sieve_token *t, struct s
     if (peek(l, 0) != '\n')
         return sieve_error_at(here(l), ret_at, e, ERR_SYNTAX, "the line must end after \"text:\"");
     advance(l);
-    char *out = arena_new(l->arena, char, dot_line(l) - l->pos + 1);
+    char *out = arena_new(l->arena, char, (dot_line(l) - l->pos) * 2 + 1);
     if (!out)
         return full(t, ret_at, e);
     size_t n = 0;
@@ -207,7 +216,7 @@ static int take_multiline(struct sieve_lexer *l, struct sieve_token *t, struct s
             if (check_char(l, ret_at, e))
                 return -1;
             end = l->in.p[l->pos] == '\n';
-            out[n++] = l->in.p[l->pos];
+            n = add_char(out, n, l->in.p[l->pos]);
             advance(l);
         }
     }

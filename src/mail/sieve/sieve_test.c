@@ -42,6 +42,8 @@ static struct sieve_limits limits_of(const struct test_world *w)
             l.variable_size = (size_t)v;
         else if (slice_eq(name, S("memory")))
             l.memory = (size_t)v;
+        else if (slice_eq(name, S("include_depth")))
+            l.include_depth = (uint32_t)v;
         else if (slice_eq(name, S("script")))
             l.script = (size_t)v;
         else if (slice_eq(name, S("nesting")))
@@ -137,6 +139,26 @@ static void take_section(struct tcase *c, struct slice section)
     }
 }
 
+/* The same with CRLF at the ends of the script's lines. */
+static bool same_with_crlf(struct tcase *c, struct slice want)
+{
+    BUF_SCOPE script = {0};
+    BUF_SCOPE got = {0};
+    BUF_SCOPE result = {0};
+    if (world_line(&c->world, "limit", 0).p)
+        return true; /* a longer script meets its limits elsewhere */
+    for (size_t i = 0; i < c->script.n; i++) {
+        if (c->script.p[i] == '\n')
+            buf_addc(&script, '\r');
+        buf_addc(&script, c->script.p[i]);
+    }
+    outcome_of(buf_slice(&script), c->message, &c->world, &got, &result);
+    if (slice_eq(buf_slice(&got), want))
+        return true;
+    print_error("case %.*s, with CRLF\n-- got\n%.*s\n", SARG(c->name), (int)got.n, got.p);
+    return false;
+}
+
 static int run_case(struct slice text)
 {
     struct tcase c = {.message = default_message};
@@ -161,6 +183,7 @@ static int run_case(struct slice text)
                     SARG(c.result), (int)result.n, result.p);
         ok = false;
     }
+    ok &= same_with_crlf(&c, buf_slice(&got));
     return ok ? 0 : 1;
 }
 
