@@ -8,25 +8,22 @@
 enum { BODY_TEXT = 1, BODY_RAW, BODY_CONTENT };
 enum { TEXT_MAX = 16 << 20 };
 
+/* Nothing of the text is kept, as no match variable is set. */
+static int try_buf(struct sieve_matcher *m, const struct buf *b)
+{
+    return b->failed ? sieve_fail_memory(m->r) : sieve_matcher_try(m, buf_slice(b));
+}
+
 /* RFC 5173 4: the line ends of text are CRLF, as those of keys are. */
 static int try_text(struct sieve_matcher *m, const struct buf *b)
 {
     BUF_SCOPE out = {.max = m->r->limits->memory};
     struct crlf lines = {0};
-    struct slice text;
     crlf_feed(&lines, buf_slice(b), &out);
     crlf_finish(&lines, &out);
     if (b->failed)
         return sieve_fail_memory(m->r);
-    return sieve_keep_buf(m->r, &out, &text) ? -1 : sieve_matcher_try(m, text);
-}
-
-static int try_buf(struct sieve_matcher *m, struct buf *b)
-{
-    struct slice text;
-    if (sieve_keep_buf(m->r, b, &text))
-        return -1;
-    return sieve_matcher_try(m, text);
+    return try_buf(m, &out);
 }
 
 /* RFC 5173 5.2: does a part have that type? "" is any, "text" all of text. */

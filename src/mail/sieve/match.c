@@ -91,13 +91,27 @@ int sieve_check_match(struct sieve_compiler *c)
 
 /* --- at work --- */
 
-static int casemap(struct sieve_runner *r, struct slice s, struct slice *ret)
+/* Does the comparator work on text that was folded before? */
+static bool folds(const struct sieve_matcher *m)
 {
-    BUF_SCOPE out = {.max = r->limits->memory};
-    if (sieve_work(r, s.n))
+    if (m->comparator == SIEVE_CMP_ASCII)
+        return m->type == SIEVE_MATCH_CONTAINS;
+    return m->comparator == SIEVE_CMP_UNICODE && m->type != SIEVE_MATCH_MATCHES &&
+           m->type != SIEVE_MATCH_REGEX && m->type != SIEVE_MATCH_LIST;
+}
+
+static int fold(struct sieve_matcher *m, struct slice s, struct buf *out)
+{
+    if (sieve_work(m->r, s.n))
         return -1;
-    text_casemap(s, &out);
-    return sieve_keep_buf(r, &out, ret);
+    if (m->comparator == SIEVE_CMP_UNICODE)
+        text_casemap(s, out);
+    else if (!buf_reserve(out, s.n))
+        while (out->n < s.n) {
+            out->p[out->n] = ascii_lower(s.p[out->n]);
+            out->n++;
+        }
+    return out->failed ? sieve_fail_memory(m->r) : 0;
 }
 
 int sieve_matcher_init(struct sieve_matcher *m, struct sieve_runner *r, const struct sieve_call *c,
@@ -116,14 +130,15 @@ int sieve_matcher_init(struct sieve_matcher *m, struct sieve_runner *r, const st
                           SARG(which < 0 ? cmp : relation));
     m->comparator = (enum sieve_comparator)which;
     m->relation = (unsigned)rel;
-    if (which == SIEVE_CMP_UNICODE && m->type != SIEVE_MATCH_MATCHES &&
-        m->type != SIEVE_MATCH_REGEX && m->type != SIEVE_MATCH_LIST) {
+    if (folds(m)) {
         m->folded = arena_new(r->arena, struct slice, m->keys.n);
         if (!m->folded)
             return sieve_fail_memory(r);
-        for (size_t i = 0; i < m->keys.n; i++)
-            if (casemap(r, m->keys.items[i], &m->folded[i]))
+        for (size_t i = 0; i < m->keys.n; i++) {
+            BUF_SCOPE out = {.max = r->limits->memory};
+            if (fold(m, m->keys.items[i], &out) || sieve_keep_buf(r, &out, &m->folded[i]))
                 return -1;
+        }
     }
     if (m->type != SIEVE_MATCH_REGEX)
         return 0;
@@ -196,13 +211,6 @@ static bool holds(unsigned relation, int order)
     }
 }
 
-static bool contains(enum sieve_comparator c, struct slice value, struct slice key)
-{
-    if (!key.n)
-        return true;
-    return (c == SIEVE_CMP_ASCII ? slice_searchi(value, key) : slice_search(value, key)) >= 0;
-}
-
 /* RFC 5229 3.2 */
 static void set_matches(struct sieve_runner *r, struct slice value, const struct sieve_span *spans,
                         size_t n)
@@ -254,12 +262,11 @@ static int try_list(struct sieve_matcher *m, struct slice list, struct slice val
     return 1;
 }
 
-/* Before it is done: a search that folds case may look at the key again and again. */
+/* Before it is done. Searching is linear. */
 static uint64_t cost(const struct sieve_matcher *m, struct slice value, struct slice key)
 {
-    if (m->type != SIEVE_MATCH_CONTAINS)
-        return 1 + (value.n < key.n ? value.n : key.n);
-    return 1 + (m->comparator == SIEVE_CMP_ASCII ? value.n * (1 + key.n / 8) : value.n);
+    bool all = m->type == SIEVE_MATCH_CONTAINS || value.n < key.n;
+    return 1 + (all ? value.n : key.n);
 }
 
 int sieve_matcher_try(struct sieve_matcher *m, struct slice value)
@@ -268,9 +275,10 @@ int sieve_matcher_try(struct sieve_matcher *m, struct slice value)
     m->count++;
     if (m->type == SIEVE_MATCH_COUNT)
         return 0;
-    struct slice folded = value;
-    if (m->folded && casemap(r, value, &folded))
+    BUF_SCOPE changed = {.max = r->limits->memory};
+    if (m->folded && fold(m, value, &changed))
         return -1;
+    struct slice folded = m->folded ? buf_slice(&changed) : value;
     if (m->type == SIEVE_MATCH_LIST)
         value = slice_trim(value);
     for (size_t i = 0; i < m->keys.n; i++) {
@@ -283,7 +291,7 @@ int sieve_matcher_try(struct sieve_matcher *m, struct slice value)
             got = compare(m->comparator, folded, key) == 0;
             break;
         case SIEVE_MATCH_CONTAINS:
-            got = contains(m->comparator, folded, key);
+            got = !key.n || slice_search(folded, key) >= 0;
             break;
         case SIEVE_MATCH_VALUE:
             got = holds(m->relation, compare(m->comparator, folded, key));

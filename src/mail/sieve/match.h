@@ -35,7 +35,7 @@ struct sieve_matcher {
     enum sieve_comparator comparator;
     unsigned relation; /* enum in match.c */
     struct sieve_list keys;
-    struct slice *folded; /* i;unicode-casemap */
+    struct slice *folded; /* the keys, where values are folded before they are compared */
     struct sieve_regex **regex;
     uint64_t count;
     bool matched;
