@@ -40,6 +40,11 @@ struct directory_backend {
     int (*each_member)(struct slice list, int (*fn)(struct slice, void *), void *arg,
                        struct err *e);
 
+    int (*script)(struct slice owner, struct slice name, struct arena *a, struct slice *ret,
+                  struct err *e);
+    int (*each_script)(int (*fn)(struct slice, struct slice, struct slice, void *), void *arg,
+                       struct err *e);
+
     /* Changes: ERR_EXISTS, ERR_NOTFOUND, ERR_CONFLICT as directory.h says. */
     int (*domain_add)(struct slice name, struct slice alias_of, struct err *e);
     int (*domain_remove)(struct slice name, struct err *e);
@@ -56,6 +61,7 @@ struct directory_backend {
     int (*list_add)(struct slice address, struct slice domain, struct err *e);
     int (*member_add)(struct slice list, struct slice member, size_t max, struct err *e);
     int (*member_remove)(struct slice list, struct slice member, struct err *e);
+    int (*script_set)(struct slice owner, struct slice name, struct slice text, struct err *e);
     int (*credential_set)(const struct credential *c, struct err *e);
 };
 

@@ -2,6 +2,8 @@
    through the cache, aliases are followed, changes begin a new generation of the cache. */
 #include "directory/directory.h"
 
+#include <stdatomic.h>
+
 #include "base/setting.h"
 #include "base/utf8.h"
 #include "directory/backend.h"
@@ -16,6 +18,8 @@ SETTING_STR(directory, default_domain, "", NULL,
             "there is just one.");
 
 enum { NAME_MAX = 256 };
+
+static _Atomic uint64_t script_version = 1;
 
 /* One engine until LDAP stands beside it. */
 const struct directory_backend *directory_backend(void)
@@ -347,13 +351,20 @@ int directory_domain_add(struct slice name, struct slice alias_of, struct err *e
     return changed(backend->domain_add(d, of, e));
 }
 
+/* The same; what was made of scripts is not believed either. */
+static int changed_scripts(int r)
+{
+    atomic_fetch_add(&script_version, 1);
+    return changed(r);
+}
+
 int directory_domain_remove(struct slice name, struct err *e)
 {
     ARENA_SCOPE a = {.limit = 16384};
     struct slice d;
     if (domain_normal(name, &a, &d, e))
         return -1;
-    return changed(backend->domain_remove(d, e));
+    return changed_scripts(backend->domain_remove(d, e));
 }
 
 /* Where an address leads to, as it is kept: the local part of another domain's address as it was
@@ -429,7 +440,7 @@ int directory_account_add(struct slice address, struct slice name, uint64_t flag
 
 int directory_account_remove(uint64_t id, struct err *e)
 {
-    return changed(backend->account_remove(id, e));
+    return changed_scripts(backend->account_remove(id, e));
 }
 
 int directory_account_set_flags(uint64_t id, uint64_t flags, struct err *e)
@@ -455,7 +466,7 @@ int directory_account_rename(uint64_t id, struct slice address, struct err *e)
     struct address_normal n;
     if (address_normal(address, &a, &n, e))
         return -1;
-    return changed(backend->account_rename(id, n.whole, n.domain, e));
+    return changed_scripts(backend->account_rename(id, n.whole, n.domain, e));
 }
 
 int directory_alias_add(struct slice alias, struct slice target, struct err *e)
@@ -530,4 +541,57 @@ int directory_member_remove(struct slice list, struct slice member, struct err *
 int directory_credential_set(const struct credential *c, struct err *e)
 {
     return changed(backend->credential_set(c, e));
+}
+
+/* --- scripts -----------------------------------------------------------------------------------
+ */
+
+uint64_t directory_script_version(void)
+{
+    return atomic_load(&script_version);
+}
+
+/* As backend.h has owners. */
+static int owner_name(struct script_owner of, bool must_exist, struct arena *a, struct slice *ret,
+                      struct err *e)
+{
+    struct account_info info;
+    struct domain_row row;
+    *ret = S("");
+    if (of.account) {
+        if (must_exist && directory_account_by_id(of.account, a, &info, e))
+            return -1;
+        *ret = arena_printf(a, "#%llu", (unsigned long long)of.account);
+    } else if (of.domain.n) {
+        if (domain_normal(of.domain, a, ret, e))
+            return -1;
+        int r = must_exist ? lookup_domain(*ret, a, &row, e) : 1;
+        if (r <= 0)
+            return r < 0 ? -1
+                         : err_set(e, ERR_NOTFOUND, "there is no domain %.*s here", SARG(*ret));
+    }
+    return rules_sure(a, e);
+}
+
+int directory_script(struct script_owner of, struct slice name, struct arena *a, struct slice *ret,
+                     struct err *e)
+{
+    struct slice owner;
+    return owner_name(of, false, a, &owner, e) ? -1 : backend->script(owner, name, a, ret, e);
+}
+
+int directory_script_set(struct script_owner of, struct slice name, struct slice text,
+                         struct err *e)
+{
+    ARENA_SCOPE a = {.limit = 65536};
+    struct slice owner;
+    if (check_name(name, e) || owner_name(of, text.p != NULL, &a, &owner, e))
+        return -1;
+    return changed_scripts(backend->script_set(owner, name, text, e));
+}
+
+int directory_each_script(int (*fn)(struct slice, struct slice, struct slice, void *), void *arg,
+                          struct err *e)
+{
+    return backend->each_script(fn, arg, e);
 }

@@ -97,6 +97,25 @@ int directory_list_remove(struct slice address, struct err *e);
 int directory_member_add(struct slice list, struct slice member, struct err *e);
 int directory_member_remove(struct slice list, struct slice member, struct err *e);
 
+/* --- scripts of an administrator (Sieve) ------------------------------------------------------ */
+/* Whose: of everybody (both empty), of a domain, of an account. */
+struct script_owner {
+    struct slice domain;
+    uint64_t account;
+};
+/* Of a name: 1, 0, -1. */
+int directory_script(struct script_owner of, struct slice name, struct arena *a, struct slice *ret,
+                     struct err *e);
+/* text.p NULL: it goes. ERR_NOTFOUND: no such domain, account or script. */
+int directory_script_set(struct script_owner of, struct slice name, struct slice text,
+                         struct err *e);
+/* All, sorted by owner and name; `owner` is "", the domain, or "#" and the account's id. */
+int directory_each_script(int (*fn)(struct slice owner, struct slice name, struct slice text,
+                                    void *),
+                          void *arg, struct err *e);
+/* Another number after any change of them, or of who belongs to which domain. */
+uint64_t directory_script_version(void);
+
 /* --- credentials (auth/ only) --------------------------------------------------------------- */
 struct credential {
     uint64_t account;

@@ -33,6 +33,11 @@ static const struct db_migration migrations[] = {
      "CREATE INDEX member_member ON member (member);"
      "CREATE TABLE credential (account BIGINT PRIMARY KEY, hash TEXT NOT NULL,"
      " scram TEXT NOT NULL, changed_at BIGINT NOT NULL);"},
+    {2,
+     "CREATE TABLE script (owner TEXT NOT NULL, name TEXT NOT NULL, text BLOB NOT NULL,"
+     " PRIMARY KEY (owner, name)) WITHOUT ROWID",
+     "CREATE TABLE script (owner TEXT NOT NULL, name TEXT NOT NULL, text BYTEA NOT NULL,"
+     " PRIMARY KEY (owner, name))"},
 };
 DB_MODULE(directory, migrations);
 
@@ -52,6 +57,8 @@ DB_STMT(each_list, "SELECT d.address, (SELECT COUNT(*) FROM member m WHERE m.lis
                    "FROM address d WHERE d.kind = 3 AND (d.domain = $1 OR $1 = '') "
                    "ORDER BY d.address");
 DB_STMT(each_member, "SELECT member FROM member WHERE list = $1 ORDER BY member");
+DB_STMT(script, "SELECT text FROM script WHERE owner = $1 AND name = $2");
+DB_STMT(each_script, "SELECT owner, name, text FROM script ORDER BY owner, name");
 
 /* --- connections ----------------------------------------------------------------------------- */
 
@@ -256,6 +263,26 @@ static int sql_credential(uint64_t account, struct arena *a, struct credential *
     return r;
 }
 
+static int sql_script(struct slice owner, struct slice name, struct arena *a, struct slice *ret,
+                      struct err *e)
+{
+    struct db *db = sql_reader(e);
+    if (!db)
+        return -1;
+    struct db_query *q = db_query(db, &stmt_script);
+    db_bind_text(q, 1, owner);
+    db_bind_text(q, 2, name);
+    int r = db_next(q, e);
+    struct slice text = r > 0 ? db_blob(q, 0) : SNONE;
+    if (r > 0 && copy(a, &text, e))
+        r = -1;
+    db_end(q);
+    sql_reader_done(db);
+    if (r > 0)
+        *ret = text;
+    return r;
+}
+
 /* --- walks ------------------------------------------------------------------------------------ */
 
 /* The caller's function by its shape; one is set. */
@@ -265,6 +292,7 @@ struct walker {
     int (*alias)(struct slice, struct slice, void *);
     int (*list)(struct slice, size_t, void *);
     int (*member)(struct slice, void *);
+    int (*script)(struct slice, struct slice, struct slice, void *);
     void *arg;
 };
 
@@ -278,6 +306,8 @@ static int give(const struct walker *w, struct db_query *q)
         return w->domain(db_text(q, 0), db_text(q, 1), db_text(q, 2), w->arg);
     if (w->alias)
         return w->alias(db_text(q, 0), db_text(q, 1), w->arg);
+    if (w->script)
+        return w->script(db_text(q, 0), db_text(q, 1), db_blob(q, 2), w->arg);
     if (w->list)
         return w->list(db_text(q, 0), (size_t)db_i64(q, 1), w->arg);
     return w->member(db_text(q, 0), w->arg);
@@ -334,6 +364,12 @@ static int sql_each_member(struct slice list, int (*fn)(struct slice, void *), v
     return walk(&stmt_each_member, list, SNONE, &(struct walker){.member = fn, .arg = arg}, e);
 }
 
+static int sql_each_script(int (*fn)(struct slice, struct slice, struct slice, void *), void *arg,
+                           struct err *e)
+{
+    return walk(&stmt_each_script, SNONE, SNONE, &(struct walker){.script = fn, .arg = arg}, e);
+}
+
 const struct directory_backend directory_sql = {
     .open = sql_open,
     .close = sql_close,
@@ -347,6 +383,8 @@ const struct directory_backend directory_sql = {
     .each_alias = sql_each_alias,
     .each_list = sql_each_list,
     .each_member = sql_each_member,
+    .script = sql_script,
+    .each_script = sql_each_script,
     .domain_add = sql_domain_add,
     .domain_remove = sql_domain_remove,
     .domain_catch_all = sql_domain_catch_all,
@@ -361,5 +399,6 @@ const struct directory_backend directory_sql = {
     .list_add = sql_list_add,
     .member_add = sql_member_add,
     .member_remove = sql_member_remove,
+    .script_set = sql_script_set,
     .credential_set = sql_credential_set,
 };

@@ -27,4 +27,5 @@ int sql_address_remove(struct slice address, enum row_kind kind, struct err *e);
 int sql_list_add(struct slice address, struct slice domain, struct err *e);
 int sql_member_add(struct slice list, struct slice member, size_t max, struct err *e);
 int sql_member_remove(struct slice list, struct slice member, struct err *e);
+int sql_script_set(struct slice owner, struct slice name, struct slice text, struct err *e);
 int sql_credential_set(const struct credential *c, struct err *e);

@@ -39,10 +39,14 @@ DB_STMT(credential_put, "INSERT INTO credential (account, hash, scram, changed_a
                         "SET hash = excluded.hash, scram = excluded.scram, "
                         "changed_at = excluded.changed_at");
 DB_STMT(credential_remove, "DELETE FROM credential WHERE account = $1");
+DB_STMT(script_put, "INSERT INTO script (owner, name, text) VALUES ($1, $2, $3) "
+                    "ON CONFLICT (owner, name) DO UPDATE SET text = excluded.text");
+DB_STMT(script_remove, "DELETE FROM script WHERE owner = $1 AND name = $2 RETURNING 1");
+DB_STMT(scripts_of, "DELETE FROM script WHERE owner = $1");
 
 /* What a change is given; each function uses its own part. */
 struct change {
-    struct slice address, domain, other;
+    struct slice address, domain, other, text;
     uint64_t id;
     int64_t number;
     const struct account_info *info;
@@ -103,9 +107,10 @@ static int domain_remove(struct db *db, void *arg, struct err *e)
     if (used > 0)
         return err_set(e, ERR_CONFLICT, "%.*s still has addresses or alias domains",
                        SARG(c->domain));
-    return used < 0 ? -1
-                    : must_name(db_get_i64(db, &stmt_domain_remove, &one, e, "t", c->domain), e,
-                                ERR_NOTFOUND, "no such domain", c->domain);
+    return used < 0 || db_run(db, &stmt_scripts_of, e, "t", c->domain)
+               ? -1
+               : must_name(db_get_i64(db, &stmt_domain_remove, &one, e, "t", c->domain), e,
+                           ERR_NOTFOUND, "no such domain", c->domain);
 }
 
 static int domain_catch_all(struct db *db, void *arg, struct err *e)
@@ -147,7 +152,7 @@ static int account_remove(struct db *db, void *arg, struct err *e)
 {
     const struct change *c = arg;
     ARENA_SCOPE room = {.limit = 4096};
-    struct slice address = SNONE;
+    struct slice address = SNONE, owner = arena_printf(&room, "#%llu", (unsigned long long)c->id);
     int64_t one;
     int64_t id = (int64_t)c->id;
     if (address_of(db, c->id, &room, &address, e) ||
@@ -156,6 +161,7 @@ static int account_remove(struct db *db, void *arg, struct err *e)
         db_run(db, &stmt_aliases_remove, e, "t", address) ||
         db_run(db, &stmt_member_everywhere, e, "t", address) ||
         db_run(db, &stmt_catch_all_remove, e, "t", address) ||
+        db_run(db, &stmt_scripts_of, e, "t", owner) ||
         db_run(db, &stmt_credential_remove, e, "i", id))
         return -1;
     return must(db_get_i64(db, &stmt_account_remove, &one, e, "i", id), e, ERR_NOTFOUND,
@@ -256,6 +262,16 @@ static int member_remove(struct db *db, void *arg, struct err *e)
                      ERR_NOTFOUND, "no such member", c->other);
 }
 
+static int script_set(struct db *db, void *arg, struct err *e)
+{
+    const struct change *c = arg;
+    int64_t one;
+    if (c->text.p)
+        return db_run(db, &stmt_script_put, e, "ttb", c->address, c->other, c->text);
+    return must_name(db_get_i64(db, &stmt_script_remove, &one, e, "tt", c->address, c->other), e,
+                     ERR_NOTFOUND, "no such script", c->other);
+}
+
 static int credential_set(struct db *db, void *arg, struct err *e)
 {
     const struct credential *c = ((const struct change *)arg)->credential;
@@ -351,4 +367,10 @@ int sql_member_remove(struct slice list, struct slice member, struct err *e)
 int sql_credential_set(const struct credential *c, struct err *e)
 {
     return sql_write(credential_set, &(struct change){.credential = c}, e);
+}
+
+int sql_script_set(struct slice owner, struct slice name, struct slice text, struct err *e)
+{
+    return sql_write(script_set, &(struct change){.address = owner, .other = name, .text = text},
+                     e);
 }

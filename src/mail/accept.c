@@ -33,8 +33,9 @@ struct accept_unit {
     const struct delivery_target *target;
     struct mail_recipient *recipient; /* the one that names it, or the first that leads here */
     struct mail_envelope envelope;
-    bool direct; /* a write job of its own */
-    bool queue;  /* goes into the outbox */
+    struct mail_filter *filter; /* of a direct one, where there are scripts */
+    bool direct;                /* a write job of its own */
+    bool queue;                 /* goes into the outbox */
     struct err err;
 };
 
@@ -152,19 +153,25 @@ static void plan_direct(struct mail_accept *m)
 static void finish(struct mail_accept *m);
 static void queue_rest(struct mail_accept *m);
 
-static void deliver_unit(const struct accept_unit *u, struct txn *txn, struct err *e)
+static enum job_next deliver_unit(const struct accept_unit *u, struct job *job, struct txn *txn)
 {
     struct mail_delivery d = {.ready = u->m->ready,
                               .target = u->target,
                               .from = sender_of(u),
-                              .received = u->m->received};
-    mail_deliver(txn, &d, e);
+                              .received = u->m->received,
+                              .filter = u->filter};
+    return mail_deliver_job(job, txn, &d);
 }
 
 static enum job_next run_deliver(struct job *job, struct txn *txn)
 {
-    deliver_unit(list_entry(job, struct accept_unit, job), txn, &job->err);
-    return JOB_DONE;
+    return deliver_unit(list_entry(job, struct accept_unit, job), job, txn);
+}
+
+/* The outcome of the write job, or what a script answers. */
+static void set_outcome(struct accept_unit *u, const struct err *e)
+{
+    u->err = e->code ? *e : *mail_filter_refusal(u->filter);
 }
 
 static void log_unit(const struct accept_unit *u)
@@ -187,7 +194,7 @@ static void direct_over(struct mail_accept *m)
 static void delivered(struct job *job)
 {
     struct accept_unit *u = list_entry(job, struct accept_unit, job);
-    u->err = job->err;
+    set_outcome(u, &job->err);
     if (spent_total(&job->spent) > spent_total(&u->m->longest))
         u->m->longest = job->spent;
     if (--u->m->running == 0)
@@ -377,7 +384,7 @@ static void prepared(struct job *job)
     struct mail_accept *m = list_entry(job, struct mail_accept, job);
     spent_join(&m->spent, &job->spent);
     if (m->single) {
-        m->units[0].err = job->err;
+        set_outcome(&m->units[0], &job->err);
         direct_over(m);
         return;
     }
@@ -426,6 +433,35 @@ static int check_header(struct mail_accept *m, struct mail_header *ret, struct e
     return 0;
 }
 
+static int filter_unit(struct accept_unit *u, struct err *e)
+{
+    const struct mail_accept *m = u->m;
+    struct mail_filtering in = {.account = u->target->account,
+                                .address = u->target->address,
+                                .from = sender_of(u),
+                                .received = m->received,
+                                .body = &m->body,
+                                .ready = m->ready,
+                                .orcpt = u->envelope.orcpt,
+                                .envid = m->envid,
+                                .trace = slice_str(m->trace.id),
+                                .notify = u->envelope.notify,
+                                .ret_full = m->ret_full,
+                                .ret_hdrs = m->ret_hdrs,
+                                .eight_bit = m->eight_bit,
+                                .binary = m->binary,
+                                .smtputf8 = m->smtputf8};
+    return mail_filter_run(&in, &u->filter, e) < 0 ? -1 : 0;
+}
+
+static int filter_units(struct mail_accept *m, struct err *e)
+{
+    for (size_t i = 0; i < m->n_units; i++)
+        if (m->units[i].direct && filter_unit(&m->units[i], e))
+            return -1;
+    return 0;
+}
+
 static int prepare(struct mail_accept *m, struct err *e)
 {
     struct mail_header header;
@@ -434,14 +470,13 @@ static int prepare(struct mail_accept *m, struct err *e)
     if (check_header(m, &header, e) || plan_units(m, &header, e))
         return -1;
     plan_direct(m);
-    return spool_make_ready(&m->body, &m->ready, e);
+    return spool_make_ready(&m->body, &m->ready, e) || filter_units(m, e) ? -1 : 0;
 }
 
 static enum job_next run_single(struct job *job, struct txn *txn)
 {
     struct mail_accept *m = list_entry(job, struct mail_accept, job);
-    deliver_unit(&m->units[0], txn, &job->err);
-    return JOB_DONE;
+    return deliver_unit(&m->units[0], job, txn);
 }
 
 static enum job_next run_prepare(struct job *job, struct txn *txn)
@@ -477,6 +512,9 @@ void mail_accept_done(struct mail_accept *m)
 {
     message_ready_free(m->ready);
     m->ready = NULL;
+    for (size_t i = 0; i < m->n_units; i++)
+        mail_filter_free(m->units[i].filter);
+    m->n_units = 0;
     for (size_t i = 0; i < m->n_reports; i++)
         message_ready_free(m->reports[i].ready);
     m->n_reports = 0;

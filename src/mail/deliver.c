@@ -27,6 +27,8 @@ int mail_deliver(struct txn *t, const struct mail_delivery *d, struct err *e)
     BUF_SCOPE prefix = {.max = 16 * 1024};
     uint32_t uid;
     uint64_t item;
+    if (d->filter)
+        return mail_filter_apply(t, d->filter, d->spool, e);
     mail_final_write(d->from, d->target->address, &prefix);
     buf_add(&prefix, d->received);
     if (prefix.failed)
@@ -38,4 +40,11 @@ int mail_deliver(struct txn *t, const struct mail_delivery *d, struct err *e)
         .recipient = d->target->address,
     };
     return message_add(t, d->ready, &how, &uid, &item, e);
+}
+
+enum job_next mail_deliver_job(struct job *job, struct txn *t, const struct mail_delivery *d)
+{
+    if (mail_deliver(t, d, &job->err) == 0 || !mail_filter_give_up(d->filter, &job->err))
+        return JOB_DONE;
+    return JOB_MOVE; /* what was done is rolled back: job->err is set */
 }

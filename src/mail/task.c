@@ -82,22 +82,20 @@ static void set_all(struct queue_run *r, enum mail_result result, const char *st
 
 /* --- mailboxes here -----------------------------------------------------------------------------
  */
-static int make_ready(struct queue_run *r, struct message_ready **ret, struct err *e)
+static int make_ready(struct queue_run *r, struct spool *s, struct message_ready **ret,
+                      struct err *e)
 {
-    struct spool s;
     BUF_SCOPE piece = {.max = SPOOL_MEMORY + 1};
     uint64_t size = r->t->m.blob.size;
     int rc = 0;
-    spool_init(&s);
     for (uint64_t at = 0; at < size && rc == 0; at += SPOOL_MEMORY) {
         buf_reset(&piece);
-        rc = blob_read(r->blob, at, SPOOL_MEMORY, &piece, e) || spool_add(&s, buf_slice(&piece), e);
+        rc = blob_read(r->blob, at, SPOOL_MEMORY, &piece, e) || spool_add(s, buf_slice(&piece), e);
     }
     if (rc == 0)
-        rc = spool_flush(&s, e);
+        rc = spool_flush(s, e);
     if (rc == 0)
-        rc = spool_make_ready(&s, ret, e);
-    spool_done(&s);
+        rc = spool_make_ready(s, ret, e);
     return rc ? -1 : 0;
 }
 
@@ -117,8 +115,7 @@ struct local_job {
 
 static enum job_next run_delivery(struct job *job, struct txn *txn)
 {
-    mail_deliver(txn, &list_entry(job, struct local_job, job)->delivery, &job->err);
-    return JOB_DONE;
+    return mail_deliver_job(job, txn, &list_entry(job, struct local_job, job)->delivery);
 }
 
 static void delivery_done(struct job *job)
@@ -130,25 +127,60 @@ static void delivery_done(struct job *job)
     pthread_mutex_unlock(&b->lock);
 }
 
-static void run_deliveries(struct queue_run *r, struct message_ready *ready, struct local_job *list)
+static void fill_delivery(struct queue_run *r, size_t i, struct message_ready *ready,
+                          struct local_job *j)
+{
+    const struct outbox_message *m = &r->t->m;
+    const struct outbox_recipient *to = &m->recipients[i];
+    j->target = (struct delivery_target){
+        .account = to->account, .address = to->address, .detail = to->detail};
+    j->delivery = (struct mail_delivery){.ready = ready,
+                                         .target = &j->target,
+                                         .from = m->from,
+                                         .received = m->prefix,
+                                         .spool = queue_spool_id(m)};
+}
+
+/* The scripts of the mailbox. Where they cannot be run now, the delivery is put off. */
+static int filter_delivery(struct queue_run *r, size_t i, const struct spool *body,
+                           struct local_job *j)
+{
+    const struct outbox_message *m = &r->t->m;
+    struct mail_filtering in = {.account = j->target.account,
+                                .address = j->target.address,
+                                .from = m->from,
+                                .received = m->prefix,
+                                .body = body,
+                                .ready = j->delivery.ready,
+                                .orcpt = m->recipients[i].orcpt,
+                                .envid = m->envid,
+                                .trace = m->trace,
+                                .notify = m->recipients[i].notify,
+                                .ret_full = m->ret_full,
+                                .ret_hdrs = m->ret_hdrs,
+                                .eight_bit = m->body_8bit,
+                                .binary = m->body_binary,
+                                .smtputf8 = m->smtputf8};
+    return mail_filter_run(&in, &j->delivery.filter, &j->job.err) < 0 ? -1 : 0;
+}
+
+static void run_deliveries(struct queue_run *r, struct message_ready *ready,
+                           const struct spool *body, struct local_job *list)
 {
     const struct outbox_message *m = &r->t->m;
     struct local_batch b = {.running = m->n};
     pthread_mutex_init(&b.lock, NULL);
     pthread_cond_init(&b.changed, NULL);
     for (size_t i = 0; i < m->n; i++) {
-        const struct outbox_recipient *to = &m->recipients[i];
         struct local_job *j = &list[i];
         j->batch = &b;
-        j->target = (struct delivery_target){
-            .account = to->account, .address = to->address, .detail = to->detail};
-        j->delivery = (struct mail_delivery){.ready = ready,
-                                             .target = &j->target,
-                                             .from = m->from,
-                                             .received = m->prefix,
-                                             .spool = queue_spool_id(m)};
+        fill_delivery(r, i, ready, j);
+        if (filter_delivery(r, i, body, j)) {
+            delivery_done(&j->job);
+            continue;
+        }
         j->job = (struct job){.place = PLACE_WRITE,
-                              .account = to->account,
+                              .account = j->target.account,
                               .run = run_delivery,
                               .again = true,
                               .what = "queue",
@@ -163,30 +195,42 @@ static void run_deliveries(struct queue_run *r, struct message_ready *ready, str
     pthread_cond_destroy(&b.changed);
 }
 
+static void take_delivery(struct queue_run *r, size_t i, const struct local_job *j)
+{
+    const struct err *why = &j->job.err, *refusal = mail_filter_refusal(j->delivery.filter);
+    if (why->code == ERR_OK && refusal->code)
+        set_by_err(r, i, MAIL_FAILED, "5.7.1", refusal);
+    else if (why->code == ERR_OK)
+        set_outcome(r, i, MAIL_SENT, "2.0.0", "delivered");
+    else if (why->code == ERR_QUOTA)
+        set_outcome(r, i, MAIL_FAILED, "5.2.2", "5.2.2 Mailbox is full");
+    else if (why->code == ERR_NOTFOUND)
+        set_outcome(r, i, MAIL_FAILED, "5.1.1", "5.1.1 No such recipient here");
+    else
+        set_by_err(r, i, MAIL_DEFERRED, "4.3.0", why);
+}
+
 static void deliver_here(struct queue_run *r)
 {
     struct message_ready *ready;
     struct err e = {0};
+    struct spool body;
     struct local_job *list = arena_new(&r->t->arena, struct local_job, r->t->m.n);
+    spool_init(&body);
     if (!list)
         err_set(&e, ERR_BUSY, "4.3.1 Out of memory");
-    if (!list || make_ready(r, &ready, &e)) {
+    if (!list || make_ready(r, &body, &ready, &e)) {
         set_all(r, MAIL_DEFERRED, "4.3.0", &e);
+        spool_done(&body);
         return;
     }
-    run_deliveries(r, ready, list);
+    run_deliveries(r, ready, &body, list);
     for (size_t i = 0; i < r->t->m.n; i++) {
-        const struct err *why = &list[i].job.err;
-        if (why->code == ERR_OK)
-            set_outcome(r, i, MAIL_SENT, "2.0.0", "delivered");
-        else if (why->code == ERR_QUOTA)
-            set_outcome(r, i, MAIL_FAILED, "5.2.2", "5.2.2 Mailbox is full");
-        else if (why->code == ERR_NOTFOUND)
-            set_outcome(r, i, MAIL_FAILED, "5.1.1", "5.1.1 No such recipient here");
-        else
-            set_by_err(r, i, MAIL_DEFERRED, "4.3.0", why);
+        take_delivery(r, i, &list[i]);
+        mail_filter_free(list[i].delivery.filter);
     }
     message_ready_free(ready);
+    spool_done(&body);
 }
 
 /* --- onwards ------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 /* account_delete.c - everything of an account goes, in slices, each a job of its own. Nothing is
    left for the log to tell: the log goes too. */
 #include "store/schema.h"
+#include "store/script.h"
 #include "store/shard.h"
 
 enum { SLICE = 2000 };
@@ -17,6 +18,8 @@ DB_STMT(gone_threads, "DELETE FROM thread_ref WHERE account = $1");
 DB_STMT(gone_changes, "DELETE FROM change WHERE account = $1");
 DB_STMT(gone_subscriptions, "DELETE FROM subscription WHERE account = $1");
 DB_STMT(gone_collections, "DELETE FROM collection WHERE account = $1");
+DB_STMT(gone_scripts, "DELETE FROM script WHERE account = $1");
+DB_STMT(gone_memory, "DELETE FROM memory WHERE account = $1");
 DB_STMT(gone_account, "DELETE FROM account WHERE id = $1");
 
 static int delete_items(struct txn *t, size_t *ret_n, struct err *e)
@@ -51,9 +54,9 @@ static int delete_items(struct txn *t, size_t *ret_n, struct err *e)
 int account_delete(struct txn *t, struct err *e)
 {
     static struct db_stmt *const rest[] = {
-        &stmt_gone_entries,       &stmt_gone_keywords,    &stmt_gone_names,
-        &stmt_gone_seen,          &stmt_gone_threads,     &stmt_gone_changes,
-        &stmt_gone_subscriptions, &stmt_gone_collections, &stmt_gone_account,
+        &stmt_gone_entries, &stmt_gone_keywords,    &stmt_gone_names,         &stmt_gone_seen,
+        &stmt_gone_threads, &stmt_gone_changes,     &stmt_gone_subscriptions, &stmt_gone_scripts,
+        &stmt_gone_memory,  &stmt_gone_collections, &stmt_gone_account,
     };
     size_t n;
     BUG_IF(!t->write);
@@ -65,5 +68,6 @@ int account_delete(struct txn *t, struct err *e)
         if (db_run(t->db, rest[i], e, "i", (int64_t)t->account))
             return -1;
     t->loaded = t->dirty = false;
+    script_told(t->account);
     return 0;
 }

@@ -80,10 +80,17 @@ int message_place(struct txn *t, const struct message_add *how, uint64_t item, i
     return rc;
 }
 
+int message_once(struct txn *t, uint64_t spool, struct slice recipient, struct err *e)
+{
+    int64_t at;
+    return db_get_i64(t->db, &stmt_spool_once, &at, e, "iti", (int64_t)spool, recipient,
+                      clock_now_ms());
+}
+
 int message_add(struct txn *t, struct message_ready *m, const struct message_add *how,
                 uint32_t *ret_uid, uint64_t *ret_item, struct err *e)
 {
-    int64_t now = clock_now_ms(), at;
+    int64_t now = clock_now_ms();
     int64_t size = (int64_t)(message_ready_size(m) + how->prefix.n);
     uint64_t item = 0;
     uint32_t uid = 0;
@@ -91,9 +98,7 @@ int message_add(struct txn *t, struct message_ready *m, const struct message_add
         return err_set(e, ERR_LIMIT, "too many lines in front of the message");
     if (reserve_refuses(e) || account_load(t, e))
         return -1;
-    int rc = how->spool ? db_get_i64(t->db, &stmt_spool_once, &at, e, "iti", (int64_t)how->spool,
-                                     how->recipient, now)
-                        : 1;
+    int rc = how->spool ? message_once(t, how->spool, how->recipient, e) : 1;
     if (rc < 0)
         return -1;
     if (rc > 0) {

@@ -30,6 +30,10 @@ struct message_add {
 int message_add(struct txn *t, struct message_ready *m, const struct message_add *how,
                 uint32_t *ret_uid, uint64_t *ret_item, struct err *e);
 
+/* The guard by itself, for deliveries that are more or less than one message_add: 1 the first time,
+   0, -1. */
+int message_once(struct txn *t, uint64_t spool, struct slice recipient, struct err *e);
+
 /* --- reading --------------------------------------------------------------------------------- */
 /* The bytes of an entry read with ENTRY_BYTES, prefix in front; independent of the snapshot. */
 struct message_bytes;
