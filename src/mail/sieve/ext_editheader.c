@@ -6,10 +6,12 @@
 
 enum { FIELDS_MAX = 1000, VALUE_MAX = 16 << 10 };
 
-/* RFC 5293 6: Received and Auto-Submitted MUST NOT be deleted. */
+/* RFC 5293 6: Received and Auto-Submitted MUST NOT be deleted; Delivered-To tells where a message
+   has been, by which loops of redirects end. */
 static bool may_delete(const struct sieve_field *f)
 {
     return !f->fixed && !slice_eqi(f->name, S("Received")) &&
+           !slice_eqi(f->name, S("Delivered-To")) &&
            !slice_eqi(f->name, S("Auto-Submitted"));
 }
 
