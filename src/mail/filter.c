@@ -117,22 +117,13 @@ static int plan_refusal(struct filter_run *r, const struct sieve_action *a)
     return 0;
 }
 
-static int plan_one(struct filter_run *r, const struct sieve_action *a)
-{
-    switch (a->what) {
-    case SIEVE_REDIRECT:
-        return filter_redirect(r, a);
-    case SIEVE_VACATION:
-        return filter_vacation(r, a);
-    case SIEVE_NOTIFY:
-        return filter_notice(r, a);
-    case SIEVE_REJECT:
-    case SIEVE_EREJECT:
-        return plan_refusal(r, a);
-    default:
-        return plan_store(r, a);
-    }
-}
+/* 0, 1: it may not be done, and the message is kept for that; -1 a temporary error. */
+static int (*const plan_one[SIEVE_DO_COUNT])(struct filter_run *, const struct sieve_action *) = {
+    [SIEVE_KEEP] = plan_store,          [SIEVE_FILEINTO] = plan_store,
+    [SIEVE_REDIRECT] = filter_redirect, [SIEVE_REJECT] = plan_refusal,
+    [SIEVE_EREJECT] = plan_refusal,     [SIEVE_VACATION] = filter_vacation,
+    [SIEVE_NOTIFY] = filter_notice,
+};
 
 static int plan_memories(struct filter_run *r, const struct sieve_outcome *o)
 {
@@ -197,7 +188,7 @@ static int take_outcome(struct running *g, const struct sieve_outcome *o)
             keeps = true;
             continue;
         }
-        int rc = plan_one(&g->run, a);
+        int rc = plan_one[a->what](&g->run, a);
         if (rc < 0)
             return -1;
         g->want_keep |= rc > 0; /* what may not be sent is kept */
