@@ -11,8 +11,7 @@ enum { FIELDS_MAX = 1000, VALUE_MAX = 16 << 10 };
 static bool may_delete(const struct sieve_field *f)
 {
     return !f->fixed && !slice_eqi(f->name, S("Received")) &&
-           !slice_eqi(f->name, S("Delivered-To")) &&
-           !slice_eqi(f->name, S("Auto-Submitted"));
+           !slice_eqi(f->name, S("Delivered-To")) && !slice_eqi(f->name, S("Auto-Submitted"));
 }
 
 /* Added ones would say what only a server may say (RFC 5703 5, RFC 5293 6). */
