@@ -4,6 +4,7 @@
 #include "io/conn.h"
 #include "imap/imap.h"
 #include "mail/queue.h"
+#include "managesieve/managesieve.h"
 #include "node/http_metrics.h"
 #include "pop3/pop3.h"
 #include "smtp/smtp.h"
@@ -14,6 +15,7 @@ static const struct node_service services[] = {
     {SERVICE_SUBMISSION, smtp_init, &smtp_ops, &smtp_profile_submission, NULL, true},
     {SERVICE_LMTP, smtp_init, &smtp_ops, &smtp_profile_lmtp, NULL, true},
     {SERVICE_IMAP, imap_init, &imap_ops, NULL, "imap", false},
+    {SERVICE_SIEVE, managesieve_init, &managesieve_ops, NULL, "managesieve", false},
     {SERVICE_POP3, pop3_init, &pop3_ops, NULL, "pop3", true},
 };
 
