@@ -337,9 +337,9 @@ void mail_filter_free(struct mail_filter *f)
     if (!f)
         return;
     for (size_t i = 0; i < f->n_stores; i++)
-        message_ready_unref(f->stores[i].ready);
+        message_ready_free(f->stores[i].ready);
     for (size_t i = 0; i < f->n_letters; i++)
-        message_ready_unref(f->letters[i].ready);
+        message_ready_free(f->letters[i].ready);
     filter_set_unref(f->set);
     arena_reset(&f->arena);
     free(f);
