@@ -234,7 +234,7 @@ def test_sieve_connect(server, user, tmp_path):
 
     def run(*args):
         return subprocess.run(["sieve-connect", "--server", server.host, "--port", str(server.ports["SIEVE"]),
-                               "--user", user, "--notlsverify", "--nosslcertverify", "--passwordfd", "0", *args],
+                               "--user", user, "--notlsverify", "--passwordfd", "0", *args],
                               input="pass\n", text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               timeout=60, cwd=tmp_path)
     done = run("--upload", "--localsieve", "mine.sieve", "--remotesieve", "mine")
