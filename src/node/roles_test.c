@@ -83,7 +83,7 @@ static void what_is_served_is_built(void **state)
         assert_int_equal(s->service, p[i].service);
         assert_true(p[i].protocol == PORT_TCP && p[i].first == p[i].last);
     }
-    assert_true(served >= 13);
+    assert_true(served >= 15);
     for (unsigned k = 0; k < SERVICE_ENGINE; k++)
         assert_true(has_port[k] == (service_find(k) != NULL));
 }
@@ -94,8 +94,8 @@ static void single_node_keeps_inner_ports_on_loopback(void **state)
     ARENA_SCOPE a = {0};
     struct role_listener *rows;
     size_t n = listeners(&a, &rows);
-    static const unsigned outside[] = {25, 110, 143, 465, 587, 993, 995};
-    static const unsigned inside[] = {7025, 7110, 7143, 7993, 7995, 9256};
+    static const unsigned outside[] = {25, 110, 143, 465, 587, 993, 995, 4190};
+    static const unsigned inside[] = {7025, 7110, 7143, 7190, 7993, 7995, 9256};
     for (size_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++) {
         assert_true(listens(rows, n, outside[i], "0.0.0.0"));
         assert_true(listens(rows, n, outside[i], "::"));
@@ -105,7 +105,7 @@ static void single_node_keeps_inner_ports_on_loopback(void **state)
         assert_true(listens(rows, n, inside[i], "::1"));
         assert_false(listens(rows, n, inside[i], "0.0.0.0"));
     }
-    assert_int_equal(n, 2 * (7 + 6));
+    assert_int_equal(n, 2 * (8 + 7));
 }
 
 static void inner_address_waits_for_peers(void **state)
@@ -214,14 +214,15 @@ static void firewall_opens_what_listens(void **state)
     struct err e = {0};
     assert_int_equal(firewall_print(&alone, &e), 0);
     assert_true(slice_search(buf_slice(&alone),
-                             S(" tcp dport { 25, 465, 587, 110, 143, 993, 995 } accept")) > 0);
+                             S(" tcp dport { 25, 465, 587, 110, 143, 993, 995, 4190 } accept")) >
+                0);
     assert_int_equal(slice_search(buf_slice(&alone), S("7025")), -1);
     assert_true(slice_search(buf_slice(&alone), S("@ssh6 tcp dport { 22 } accept")) > 0);
     set("node.peers", "192.0.2.0/24");
     set("firewall.ssh_from", "");
     assert_int_equal(firewall_print(&many, &e), 0);
     assert_true(slice_search(buf_slice(&many), S("ip saddr @nodes4 tcp dport { 9256, 7025, 7110, "
-                                                 "7143, 7993, 7995, 22 } accept")) > 0);
+                                                 "7143, 7190, 7993, 7995, 22 } accept")) > 0);
     assert_int_equal(slice_search(buf_slice(&many), S("nodes6")), -1);
     assert_int_equal(slice_search(buf_slice(&many), S("ssh4")), -1);
 }
