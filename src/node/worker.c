@@ -149,6 +149,8 @@ static int services_stage(const struct serve *s, const struct node_sockets *sock
 
 static int listeners_stage(const struct serve *s, const struct node_sockets *sockets, struct err *e)
 {
+    if (control_start(s->state_dir, e)) /* who is greeted by a service may ask at once */
+        return -1;
     for (size_t i = 0; i < sockets->n; i++) {
         const struct node_socket *k = &sockets->list[i];
         const struct node_service *service = service_find(k->service);
@@ -160,7 +162,7 @@ static int listeners_stage(const struct serve *s, const struct node_sockets *soc
         if (listener_start(&l, k->fds, k->n, e))
             return -1;
     }
-    return control_start(s->state_dir, e);
+    return 0;
 }
 
 static void listeners_end(void)

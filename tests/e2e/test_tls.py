@@ -15,11 +15,11 @@ ALLOWED = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POL
              for c in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")),
            "DHE-RSA-AES128-GCM-SHA256", "DHE-RSA-AES256-GCM-SHA384"}
 GROUPS = {"x25519", "secp256r1 (NIST P-256)", "secp384r1 (NIST P-384)"}
-STARTTLS = {"smtp": "smtp", "submission": "smtp", "lmtp": "smtp", "imap": "imap", "pop3": "pop3"}
+STARTTLS = {"smtp": "smtp", "submission": "smtp", "lmtp": "smtp", "imap": "imap", "pop3": "pop3", "sieve": None}
 
 
-class LmtpForSmtp:
-    """sslscan speaks SMTP: its EHLO becomes LHLO on the way."""
+class Between:
+    """What sslscan does not speak, done for it on the way."""
 
     def __init__(self, host, port):
         self.to = (host, port)
@@ -33,21 +33,60 @@ class LmtpForSmtp:
                 client = self.listener.accept()[0]
             except OSError:
                 return
+            threading.Thread(target=self.join, args=(client, ), daemon=True).start()
+
+    def join(self, client):
+        try:
             server = socket.create_connection(self.to)
-            threading.Thread(target=self.copy, args=(client, server, True), daemon=True).start()
-            threading.Thread(target=self.copy, args=(server, client, False), daemon=True).start()
+            self.prepare(server)
+        except OSError:
+            client.close()
+            return
+        threading.Thread(target=self.copy, args=(client, server, self.change), daemon=True).start()
+        self.copy(server, client, bytes)
+
+    def prepare(self, server):
+        pass
+
+    change = bytes
 
     @staticmethod
     def copy(source, sink, change):
         try:
             while data := source.recv(65536):
-                sink.sendall(b"LHLO" + data[4:] if change and data.startswith(b"EHLO") else data)
+                sink.sendall(change(data))
             sink.shutdown(socket.SHUT_WR)
         except OSError:
             pass
 
     def close(self):
         self.listener.close()
+
+
+class LmtpForSmtp(Between):
+    """sslscan speaks SMTP: its EHLO becomes LHLO."""
+
+    @staticmethod
+    def change(data):
+        return b"LHLO" + data[4:] if data.startswith(b"EHLO") else data
+
+
+class ManageSieve(Between):
+    """sslscan finds the port where TLS begins."""
+
+    def prepare(self, server):
+        said = server.makefile("rb", 0)
+        self.skip(said)
+        server.sendall(b"STARTTLS\r\n")
+        self.skip(said)
+
+    @staticmethod
+    def skip(said):
+        while (line := said.readline()) and not line.startswith(b"OK"):
+            pass
+
+
+BETWEEN = {"lmtp": LmtpForSmtp, "sieve": ManageSieve}
 
 
 def scan(host, port, starttls=None):
@@ -93,8 +132,8 @@ def test_every_port_with_tls(server, sslscan):
     wrong = {}
     for row in rows:
         port, between = row["port"], None
-        if row["service"] == "lmtp":
-            between = LmtpForSmtp(server.host, port)
+        if row["service"] in BETWEEN and row["tls"] == "starttls":
+            between = BETWEEN[row["service"]](server.host, port)
             port = between.port
         found = problems(scan(server.host, port, STARTTLS[row["service"]] if row["tls"] == "starttls" else None))
         if between:

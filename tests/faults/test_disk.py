@@ -314,7 +314,7 @@ def accounts(machine, points):
 
 
 def test_accounts(machine):
-    accounts(machine, 3)
+    accounts(machine, 9)
 
 
 @pytest.mark.deep
