@@ -22,12 +22,13 @@ static void copy_free(void *state)
 int cmd_copy_parse(struct request *r, struct imap_parser *p)
 {
     struct copy *c = request_new_of(r, struct copy, 1);
+    if (!c || imap_space(p) || imap_set(p, &c->set) || imap_space(p) ||
+        imap_mailbox(p, &c->mailbox))
+        return -1;
     r->args = r->state = c;
     r->state_done = copy_free;
-    r->set = c ? &c->set : NULL;
-    return !c || imap_space(p) || imap_set(p, &c->set) || imap_space(p)
-               ? -1
-               : imap_mailbox(p, &c->mailbox);
+    r->set = &c->set;
+    return 0;
 }
 
 /* "COPYUID uidvalidity from to" */

@@ -32,8 +32,10 @@ static int look(struct checking *c, struct checked_shard *s, struct bad_rows *ba
     int rc;
     while ((rc = db_next(q, e)) > 0) {
         struct entry en = {0};
-        row_told(q, 3, 4, &told, &en);
-        row_kept(q, 3, 6, &kept, &en);
+        if (row_told(q, 3, 4, &told, &en, e) || row_kept(q, 3, 6, &kept, &en, e)) {
+            rc = -1;
+            break;
+        }
         if (!en.damaged)
             continue;
         check_say(c, "shard %u: what is stored beside message %lld of account %lld is damaged",

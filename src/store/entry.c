@@ -246,14 +246,12 @@ static int read_row(struct entry_walk *w, struct entry *en, struct err *e)
             en->thread = (uint64_t)db_i64(i, c + 2);
         }
     }
-    if (b->told && (w->want & TELL)) {
-        if (w->joined)
-            row_told(i, JOINED_PREFIX_N, b->told, &w->told, en);
-        else
-            row_told(i, b->beside_prefix_n, b->beside_prefix_n + 1, &w->told, en);
-    }
-    if (b->kept && (w->want & (ENTRY_PREVIEW | ENTRY_BYTES)))
-        row_kept(q, JOINED_PREFIX_N, b->kept, &w->kept, en);
+    int n = w->joined ? JOINED_PREFIX_N : b->beside_prefix_n;
+    if (b->told && (w->want & TELL) && row_told(i, n, w->joined ? b->told : n + 1, &w->told, en, e))
+        return -1;
+    if (b->kept && (w->want & (ENTRY_PREVIEW | ENTRY_BYTES)) &&
+        row_kept(q, JOINED_PREFIX_N, b->kept, &w->kept, en, e))
+        return -1;
     if (b->blob)
         read_blob(w->t, q, b->blob, en);
     if (w->theirs)
@@ -360,8 +358,10 @@ int entry_item_read(struct txn *t, struct arena *a, struct entry *en, struct err
         en->sent_at = db_i64(q, 1);
         en->thread = (uint64_t)db_i64(q, 2);
         en->size = db_i64(q, 3);
-        row_told(q, 4, 5, &told, en);
-        row_kept(q, 4, 7, &kept, en);
+        if (row_told(q, 4, 5, &told, en, e) || row_kept(q, 4, 7, &kept, en, e)) {
+            db_end(q);
+            return -1;
+        }
         read_blob(t, q, 9, en);
         en->envelope = arena_dup(a, en->envelope);
         en->preview = arena_dup(a, en->preview);

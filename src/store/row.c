@@ -40,24 +40,25 @@ void row_pack(enum row_way way, struct slice a, struct slice b, struct buf *out)
     out->n += n - MAGIC;
 }
 
-int row_unpack(struct slice packed, struct buf *room, struct slice *ret_a, struct slice *ret_b)
+int row_unpack(struct slice packed, struct buf *room, struct slice *ret_a, struct slice *ret_b,
+               struct err *e)
 {
     uint64_t a, b;
     if (varint_next(&packed, &a) || varint_next(&packed, &b) || a > PARTS_MAX || b > PARTS_MAX - a)
-        return -1;
+        return 0;
     buf_reset(room);
     room->max = 2 * PARTS_MAX;
     char *frame = buf_space(room, MAGIC + packed.n + (size_t)(a + b) + 1);
     if (!frame)
-        return -1;
+        return err_set(e, ERR_BUSY, "out of memory");
     memcpy(frame, magic, MAGIC);
     memcpy(frame + MAGIC, packed.p, packed.n);
     char *both = frame + MAGIC + packed.n;
     if (unsqueeze(SQUEEZE_ROW, slice_of(frame, MAGIC + packed.n), both, (size_t)(a + b)))
-        return -1;
+        return 0;
     *ret_a = slice_of(both, (size_t)a);
     *ret_b = slice_of(both + a, (size_t)b);
-    return 0;
+    return 1;
 }
 
 static struct slice bytes_of(const struct buf *b)
@@ -95,29 +96,38 @@ int row_put(struct txn *t, uint64_t account, uint64_t item, struct slice prefix,
     return 0;
 }
 
-void row_told(struct db_query *q, int n, int column, struct buf *room, struct entry *en)
+int row_told(struct db_query *q, int n, int column, struct buf *room, struct entry *en,
+             struct err *e)
 {
     struct slice first = db_blob(q, column);
     if (db_i64(q, n) < 0) {
         en->envelope = first;
         en->bodystructure = db_blob(q, column + 1);
-    } else if (row_unpack(first, room, &en->envelope, &en->bodystructure)) {
+        return 0;
+    }
+    int got = row_unpack(first, room, &en->envelope, &en->bodystructure, e);
+    if (got == 0) {
         en->damaged = true;
         en->envelope = S("(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)");
         en->bodystructure = S("(\"text\" \"plain\" NIL NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL)");
     }
+    return got < 0 ? -1 : 0;
 }
 
-void row_kept(struct db_query *q, int n, int column, struct buf *room, struct entry *en)
+int row_kept(struct db_query *q, int n, int column, struct buf *room, struct entry *en,
+             struct err *e)
 {
     struct slice first = db_blob(q, column);
     int64_t prefix_n = db_i64(q, n);
     if (prefix_n < 0) {
         en->prefix = first;
         en->preview = db_text(q, column + 1);
-    } else if (row_unpack(first, room, &en->prefix, &en->preview) ||
-               en->prefix.n != (size_t)prefix_n) {
+        return 0;
+    }
+    int got = row_unpack(first, room, &en->prefix, &en->preview, e);
+    if (got == 0 || (got > 0 && en->prefix.n != (size_t)prefix_n)) {
         en->damaged = true;
         en->prefix = en->preview = S("");
     }
+    return got < 0 ? -1 : 0;
 }
