@@ -12,11 +12,20 @@ import serving
 from wire import Closed, Pop3, Smtp
 
 
+SETTINGS = ("--set", "io.loops=2", "--set", "auth.plain_on_loopback=no", "--set", "smtp.trusted=127.0.0.0/8 192.0.2.1",
+            "--set", "listen.proxy=smtp lmtp", "--set", "io.proxy_from=127.0.0.0/8")
+
+
 @pytest.fixture(scope="module")
 def server():
-    own = serving.start(3, "--set", "io.loops=2", "--set", "auth.plain_on_loopback=no", "--set",
-                        "smtp.idle_timeout=2s", "--set", "smtp.trusted=127.0.0.0/8 192.0.2.1",
-                        "--set", "listen.proxy=smtp lmtp", "--set", "io.proxy_from=127.0.0.0/8")
+    own = serving.start(3, *SETTINGS, "--set", "smtp.idle_timeout=2s")
+    yield own
+    own.stop()
+
+
+@pytest.fixture
+def patient():
+    own = serving.start(3, *SETTINGS)
     yield own
     own.stop()
 
@@ -195,9 +204,9 @@ def test_who_never_reads_is_held(server):
         assert smtp.ask("NOOP")[0] == 250
 
 
-def test_a_byte_at_a_time_is_served(server):
+def test_a_byte_at_a_time_is_served(patient):
     """A whole session, each byte in a packet of its own, and the end of the message too."""
-    with Proxied(server, V1, hello=False) as smtp:
+    with Proxied(patient, V1, hello=False) as smtp:
         for part, codes in ((b"EHLO x.example\r\n", [250]), (b"MAIL FROM:<a@b.example> SIZE=20\r\n", [250]),
                             (b"RCPT TO:<user3@example.test>\r\n", [250]), (b"DATA\r\n", [354]),
                             (b"Subject: slow\r\n\r\n..\r\n.x\r\n\r\n.\r\n", [250]),
@@ -207,7 +216,7 @@ def test_a_byte_at_a_time_is_served(server):
                 smtp.send(part[n:n + 1])
                 time.sleep(0.002)
             assert [smtp.reply()[0] for _ in codes] == codes, part
-    with Pop3(server, "user3@example.test", tls=True) as pop3:
+    with Pop3(patient, "user3@example.test", tls=True) as pop3:
         assert pop3.ok("STAT").split()[1] == b"2"
         assert pop3.retr(1).endswith(b"Subject: slow\r\n\r\n.\r\nx\r\n\r\n") and pop3.retr(2).endswith(b"A: b\r\n\r\nc\r\n")
 
