@@ -78,7 +78,7 @@ struct adrift {
     uint64_t account, item;
     int64_t blob; /* the number it had, below 0 */
     int64_t size, prefix_n;
-    int64_t new_size; /* what was not known; 0: it was */
+    int64_t new_size; /* of the item; 0: what it says is right */
     bool hashed;
     unsigned char hash[FRAME_HASH];
     struct blob_staged *staged;
@@ -148,11 +148,13 @@ static int mend_adrift(struct checking *c, struct checked_shard *cs, struct shar
     int rc;
     while ((rc = next_adrift(c, s, &d, e)) > 0) {
         const struct finding *f = damaged_of(cs, &d);
-        uint64_t size = f ? f->size : d.size > 0 ? (uint64_t)d.size : 0;
-        if (!size) { /* it went with the rest: room for saying so */
+        uint64_t size = f ? f->size : 0;
+        if (!size && d.size > 0 && check_believes((uint64_t)d.size))
+            size = (uint64_t)d.size;
+        if (!size) /* it went with the rest: room for saying so */
             size = LINE;
-            d.new_size = d.prefix_n + LINE;
-        }
+        if (d.size != (int64_t)size)
+            d.new_size = d.prefix_n + (int64_t)size;
         BUF_SCOPE content = {.max = (size_t)size + 1};
         check_remains(&s->packs, f, size, &content);
         c->r->lost++;

@@ -10,8 +10,9 @@
 /* A record without a row, or a row without its record. */
 struct finding {
     uint64_t blob; /* of the table; 0: none */
-    uint64_t pack, at, size, account;
-    bool torn; /* not all of its bytes can be read */
+    uint64_t pack, at, account;
+    uint64_t size; /* 0: not known, the row says what cannot be */
+    bool torn;     /* not all of its bytes can be read */
     unsigned char hash[FRAME_HASH];
 };
 
@@ -49,6 +50,8 @@ int check_rows(struct checking *c, struct checked_shard *s, struct err *e);
 int check_log(struct checked_shard *s, struct err *e);
 /* check_packs.c: every record against its row. */
 int check_packs(struct checking *c, struct checked_shard *s, struct err *e);
+/* A damaged row may say anything of a size, and nobody makes room for that. */
+bool check_believes(uint64_t size);
 /* check_mend.c: with the store open; what was lost is replaced by text that says so, what was found
    goes to the mailbox Recovered. */
 /* check_queue.c: queued mail without bytes is named; with the store open, what can be read of it
