@@ -9,13 +9,15 @@
     "e.collection = collection.id"
 #define OF_ACCOUNT(table) "FROM " table " x WHERE x.account = account.id"
 
-DB_STMT(accounts_bad, "SELECT COUNT(DISTINCT account) FROM collection WHERE NOT EXISTS "
-                      "(SELECT 1 FROM account a WHERE a.id = collection.account)");
+/* The log counts too: an account that began again would give its numbers a second time. */
+#define LOST_ACCOUNTS                                                                              \
+    "FROM (SELECT account FROM collection UNION SELECT account FROM item UNION SELECT account "    \
+    "FROM change) x WHERE NOT EXISTS (SELECT 1 FROM account a WHERE a.id = x.account)"
+DB_STMT(accounts_bad, "SELECT COUNT(*) " LOST_ACCOUNTS);
 DB_STMT(accounts_mend,
         "INSERT INTO account (id, epoch, modseq, floor, next_item, next_collection, uidvalidity, "
-        "keywords, bytes, messages, quota, created_at) SELECT DISTINCT account, 1, 1, 0, 1, 1, 1, "
-        "0, 0, 0, 0, 0 FROM collection WHERE NOT EXISTS "
-        "(SELECT 1 FROM account a WHERE a.id = collection.account)");
+        "keywords, bytes, messages, quota, created_at) SELECT account, 1, 1, 0, 1, 1, 1, "
+        "0, 0, 0, 0, 0 " LOST_ACCOUNTS);
 DB_STMT(items_bad, "SELECT COUNT(*) FROM message m WHERE NOT EXISTS (SELECT 1 FROM item i WHERE "
                    "i.account = m.account AND i.id = m.item) AND EXISTS (SELECT 1 FROM entry e "
                    "WHERE e.account = m.account AND e.item = m.item)");

@@ -496,6 +496,35 @@ static void a_damaged_record_without_a_row(void **state)
     clean();
 }
 
+static int add_one(struct txn *t, void *arg, struct err *e)
+{
+    struct message_add how = {.collection = 1};
+    return message_add(t, arg, &how, NULL, NULL, e);
+}
+
+/* Whose rows are lost but for the log begins behind it. */
+static void an_account_of_which_the_log_is_left(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct store_check_report r;
+    struct message_ready *m;
+    build();
+    for (unsigned i = 0; i < 2; i++)
+        run_sql(files_dbs[i], "DELETE FROM account; DELETE FROM collection; DELETE FROM entry;"
+                              "DELETE FROM item; DELETE FROM message");
+    if (store_check(test_dir, true, NULL, NULL, NULL, &r, &e) ||
+        store_open(&(struct store_config){.dir = test_dir}, &e))
+        fail_msg("%s", e.text);
+    assert_int_equal(message_ready_make(S("Subject: new\r\n\r\n"), &m, &e), 0);
+    for (uint64_t account = 1; account <= ACCOUNTS; account++)
+        if (store_write(account, add_one, m, &e))
+            fail_msg("%s", e.text);
+    message_ready_free(m);
+    store_close();
+    clean();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -507,6 +536,7 @@ int main(void)
         cmocka_unit_test(queued_mail_without_bytes),
         cmocka_unit_test(a_damaged_record_without_a_row),
         cmocka_unit_test(sizes_that_cannot_be),
+        cmocka_unit_test(an_account_of_which_the_log_is_left),
     };
     return RUN_TESTS(tests);
 }

@@ -467,9 +467,10 @@ static int compile_loop(struct sieve_compiler *c, const struct sieve_node *n)
     if (emit_pending(c, SIEVE_OP_LOOP, &none))
         return -1;
     c->loops = &loop;
-    if (compile_block(c, n->block) || emit(c, SIEVE_OP_NEXT, start))
-        return -1;
+    int bad = compile_block(c, n->block) || emit(c, SIEVE_OP_NEXT, start);
     c->loops = loop.outer;
+    if (bad)
+        return -1;
     land(c, none);
     land(c, loop.leave);
     return 0;
