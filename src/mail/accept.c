@@ -231,7 +231,8 @@ static void fill(struct outbox_recipient *out, const struct accept_unit *u)
                                      .orcpt = u->envelope.orcpt,
                                      .notify = u->envelope.notify,
                                      .account = u->target->account,
-                                     .detail = u->target->detail};
+                                     .detail = u->target->detail,
+                                     .named = u->target->account ? u->recipient->address : SNONE};
 }
 
 /* An address of ours that forwards: its mail leaves with Delivered-To, so that a loop is seen. */
@@ -438,6 +439,7 @@ static int filter_unit(struct accept_unit *u, struct err *e)
     const struct mail_accept *m = u->m;
     struct mail_filtering in = {.account = u->target->account,
                                 .address = u->target->address,
+                                .to = u->recipient->address,
                                 .from = sender_of(u),
                                 .received = m->received,
                                 .body = &m->body,

@@ -227,7 +227,7 @@ static int run_step(struct running *g, size_t i)
                              .now = clock_now(),
                              .envelope = {.present = true,
                                           .from = f->in.from,
-                                          .to = f->in.address,
+                                          .to = f->in.to,
                                           .orcpt = f->in.orcpt.n ? f->in.orcpt : SNONE,
                                           .envid = f->in.envid.n ? f->in.envid : SNONE,
                                           .ret = f->in.ret_full   ? S("FULL")

@@ -13,7 +13,8 @@
 
 struct mail_filtering {
     uint64_t account;
-    struct slice address;        /* of the envelope, with +detail */
+    struct slice address;        /* the mailbox, with +detail */
+    struct slice to;             /* of the envelope: an alias, a list, or the same. RFC 5228 5.4 */
     struct slice from;           /* envelope sender */
     struct slice received;       /* lines in front of the message that are of this hop */
     const struct spool *body;    /* after spool_flush */

@@ -124,6 +124,7 @@ static void copy_recipient(struct outbox_recipient *to, const struct outbox_reci
     to->address = arena_dup(a, from->address);
     to->orcpt = arena_dup(a, from->orcpt);
     to->detail = arena_dup(a, from->detail);
+    to->named = arena_dup(a, from->named);
     to->last_reply = arena_dup(a, from->last_reply);
 }
 

@@ -146,16 +146,18 @@ static int filter_delivery(struct queue_run *r, size_t i, const struct spool *bo
                            struct local_job *j)
 {
     const struct outbox_message *m = &r->t->m;
+    const struct outbox_recipient *to = &m->recipients[i];
     struct mail_filtering in = {.account = j->target.account,
                                 .address = j->target.address,
+                                .to = to->named.n ? to->named : to->address,
                                 .from = m->from,
                                 .received = m->prefix,
                                 .body = body,
                                 .ready = j->delivery.ready,
-                                .orcpt = m->recipients[i].orcpt,
+                                .orcpt = to->orcpt,
                                 .envid = m->envid,
                                 .trace = m->trace,
-                                .notify = m->recipients[i].notify,
+                                .notify = to->notify,
                                 .ret_full = m->ret_full,
                                 .ret_hdrs = m->ret_hdrs,
                                 .eight_bit = m->body_8bit,

@@ -14,9 +14,11 @@ enum { RET_FULL = 1, BODY_8BIT = 2, SMTPUTF8 = 4, BODY_BINARY = 8, RET_HDRS = 16
 DB_STMT(outbox_put,
         "INSERT INTO outbox (account, sender, envid, trace, flags, queued_at, expires_at, prefix, "
         "blob) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id");
-DB_STMT(outbox_put_recipient,
-        "INSERT INTO outbox_recipient (outbox, address, orcpt, notify, account, detail, attempts, "
-        "next_at, last_reply) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING");
+DB_STMT(
+    outbox_put_recipient,
+    "INSERT INTO outbox_recipient (outbox, address, orcpt, notify, account, detail, named, "
+    "attempts, "
+    "next_at, last_reply) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING");
 DB_STMT(outbox_due_ids, "SELECT DISTINCT outbox FROM outbox_recipient WHERE next_at <= $1 "
                         "ORDER BY outbox LIMIT $2");
 DB_STMT(outbox_ids, "SELECT id FROM outbox WHERE id > $1 ORDER BY id LIMIT $2");
@@ -27,7 +29,7 @@ DB_STMT(outbox_get,
         "b.hash, b.pack, b.at, b.size FROM outbox o LEFT JOIN blob b ON b.id = o.blob "
         "WHERE o.id = $1");
 DB_STMT(outbox_recipients,
-        "SELECT address, orcpt, notify, account, detail, attempts, next_at, last_reply "
+        "SELECT address, orcpt, notify, account, detail, attempts, next_at, last_reply, named "
         "FROM outbox_recipient WHERE outbox = $1 AND next_at <= $2 ORDER BY address");
 DB_STMT(outbox_drop_recipient, "DELETE FROM outbox_recipient WHERE outbox = $1 AND address = $2");
 DB_STMT(outbox_drop_recipients, "DELETE FROM outbox_recipient WHERE outbox = $1");
@@ -60,9 +62,9 @@ static struct slice text(struct slice s)
 
 static int put_recipient(struct txn *t, int64_t id, const struct outbox_recipient *r, struct err *e)
 {
-    return db_run(t->db, &stmt_outbox_put_recipient, e, "ittiitiit", id, text(r->address),
+    return db_run(t->db, &stmt_outbox_put_recipient, e, "ittiittiit", id, text(r->address),
                   text(r->orcpt), (int64_t)r->notify, (int64_t)r->account, r->detail,
-                  (int64_t)r->attempts, r->next_at, text(r->last_reply));
+                  text(r->named), (int64_t)r->attempts, r->next_at, text(r->last_reply));
 }
 
 int outbox_add(struct txn *t, struct message_ready *m, const struct outbox_message *msg,
@@ -117,6 +119,7 @@ static int read_recipients(struct txn *t, int64_t id, int64_t due, struct arena 
             .attempts = (uint32_t)db_i64(q, 5),
             .next_at = db_i64(q, 6),
             .last_reply = arena_dup(a, db_text(q, 7)),
+            .named = arena_dup(a, db_text(q, 8)),
         };
     }
     db_end(q);

@@ -11,6 +11,7 @@ struct outbox_recipient {
     unsigned notify;      /* bits: never 1, success 2, failure 4, delay 8; 0: default */
     uint64_t account;     /* not 0: deliver here (spool), else onward */
     struct slice detail;  /* subaddress, for local ones */
+    struct slice named;   /* as RCPT had it, for local ones; empty: `address` */
     /* state, kept by the runner */
     uint32_t attempts;
     int64_t next_at; /* ms */

@@ -11,7 +11,7 @@ from workload import USERS, Book, append, compare, make_boxes
 from wire import Imap
 
 MORE_SETTINGS = ("store.compress=no",)  # rows as they were: the older tables know no others
-OLDER = ("DROP TABLE script", "DROP TABLE memory", "DROP TABLE pack_tail", "ALTER TABLE message DROP COLUMN parts",
+OLDER = ("ALTER TABLE outbox_recipient DROP COLUMN named", "DROP TABLE script", "DROP TABLE memory", "DROP TABLE pack_tail", "ALTER TABLE message DROP COLUMN parts",
          "ALTER TABLE message DROP COLUMN prefix_n",
          "ALTER TABLE message ADD COLUMN body BLOB NOT NULL DEFAULT x'2829'",
          "DELETE FROM migration WHERE module = 'store' AND version > 1")

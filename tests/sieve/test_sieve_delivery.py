@@ -126,6 +126,25 @@ def test_no_script_changes_nothing(server, user):
     assert "\\Seen" not in flags
 
 
+def test_the_envelope_has_what_the_sender_named(server, put):
+    """An alias, with detail, at once (LMTP) and through the spool (two mailboxes by SMTP)."""
+    users = [empty_user(server), empty_user(server)]
+    for n, user in enumerate(users):
+        server.command("alias", "add", f"sales{n}@example.test", user)
+        put(user, 'require ["envelope", "fileinto", "mailbox", "subaddress"];'
+                  f'if envelope :localpart "to" "sales{n}+north" {{ fileinto :create "North"; }}'
+                  f'elsif envelope "to" "sales{n}@example.test" {{ fileinto :create "Sales"; }}')
+    names = [f"sales{n}@example.test" for n in range(2)]
+    for name in names:
+        assert lmtp(server, name, subject="direct") == {}
+    assert lmtp(server, "sales0+north@example.test", subject="detail") == {}
+    assert smtp(server, *names, subject="spooled") == {}
+    for user in users:
+        wait_for(lambda: sorted(subjects(server, user, "Sales") or []) == ["direct", "spooled"])
+        assert subjects(server, user) == []
+    assert subjects(server, users[0], "North") == ["detail"]
+
+
 def test_fileinto_flags_copy_and_create(server, user, put):
     put(user, 'require ["fileinto", "imap4flags", "copy", "mailbox"];'
               'if header "subject" "one" { fileinto :create :flags ["\\\\Seen", "todo"] "Lists/one"; }'
