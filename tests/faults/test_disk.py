@@ -168,7 +168,7 @@ def test_descriptors_run_out(machine):
         assert text[:2] in (b"OK", b"NO"), text
     for s in many:
         s.close()
-    until(lambda: server.descriptors()[1] < others + 20)
+    until(lambda: server.descriptors()[1] < others + 5)
     client.imap.ok("SELECT", "INBOX")
     for uid, (name, _) in numbered(client.imap):
         if not name:
